@@ -1,0 +1,95 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The rules every target is built by: Swift 6 mode, no warning survives, and an import says who may see it.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+func shared(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Shared/\(name)", swiftSettings: settings)
+}
+
+/// A C library of the distribution, named to pkg-config; `deploy/up` installs what is missing.
+func library(_ name: String, pkgConfig: String, apt: String, brew: String) -> Target {
+    .systemLibrary(
+        name: name, path: "Shared/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt]), .brew([brew])])
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)", exclude: exclude,
+        swiftSettings: settings)
+}
+
+/// A program of the operator's under `deploy/`.
+func tool(_ name: String, _ dependencies: [Target.Dependency], path: String) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, path: "deploy/\(path)", swiftSettings: settings)
+}
+
+/// Every service is the same four targets: a pure domain, an executable, and the tests of both.
+func service(_ name: String, extra: [Target.Dependency] = []) -> [Target] {
+    let parts: [Target.Dependency] = [
+        "Kernel", "Contracts", "Messaging", "Postgres", "HTTP", "Observability", "ServiceRuntime",
+    ]
+    return [
+        .target(
+            name: "\(name)Domain", dependencies: ["Kernel"], path: "Services/\(name)/Domain", swiftSettings: settings),
+        .executableTarget(
+            name: "\(name)Service", dependencies: [.byName(name: "\(name)Domain")] + parts + extra,
+            path: "Services/\(name)/Service", swiftSettings: settings),
+        tests("\(name)DomainTests", [.byName(name: "\(name)Domain"), "Kernel"]),
+        tests("\(name)ServiceTests", [.byName(name: "\(name)Service"), .byName(name: "\(name)Domain")] + parts + extra),
+    ]
+}
+
+let package = Package(
+    name: "quadrille",
+    products: [
+        .executable(name: "orders", targets: ["OrdersService"]),
+        .executable(name: "inventory", targets: ["InventoryService"]),
+        .executable(name: "payments", targets: ["PaymentsService"]),
+        .executable(name: "notifications", targets: ["NotificationsService"]),
+        .executable(name: "shop", targets: ["ShopTool"]),
+        .executable(name: "local-broker", targets: ["LocalBroker"]),
+    ],
+    targets: [
+        library("CRDKafka", pkgConfig: "rdkafka", apt: "librdkafka-dev", brew: "librdkafka"),
+        library("CPostgres", pkgConfig: "libpq", apt: "libpq-dev", brew: "libpq"),
+        library("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev", brew: "libmicrohttpd"),
+        library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev", brew: "curl"),
+        shared("Kernel"),
+        shared("Contracts", ["Kernel"]),
+        shared("Observability", ["Kernel"]),
+        shared("BlockingIO"),
+        shared("Kafka", ["CRDKafka", "BlockingIO", "Observability"]),
+        shared("Postgres", ["CPostgres", "BlockingIO", "Kernel", "Observability"]),
+        shared("Messaging", ["Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
+        shared("HTTP", ["CMicroHTTPD", "Kernel", "Observability"]),
+        shared("Curl", ["CCurl", "BlockingIO"]),
+        shared("ServiceRuntime", ["Messaging", "Kafka", "Postgres", "HTTP", "Contracts", "Kernel", "Observability"]),
+        tool(
+            "ShopTool", ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
+            path: "Shop"),
+        tool("LocalBroker", ["Kafka"], path: "LocalBroker"),
+        .target(
+            name: "TestSupport", dependencies: ["Kafka", "Postgres", "Kernel"], path: "Tests/TestSupport",
+            swiftSettings: settings),
+        tests("KernelTests", ["Kernel"]),
+        tests("ContractsTests", ["Contracts", "Kernel"], exclude: ["Golden"]),
+        tests("ObservabilityTests", ["Observability"]),
+        tests("BlockingIOTests", ["BlockingIO"]),
+        tests("KafkaTests", ["Kafka", "Observability"]),
+        tests("PostgresTests", ["Postgres", "Kernel", "Observability"]),
+        tests("MessagingTests", ["Messaging", "Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
+        tests("HTTPTests", ["HTTP", "Observability"]),
+        tests("CurlTests", ["Curl"]),
+        tests("ServiceRuntimeTests", ["ServiceRuntime", "HTTP", "Observability"]),
+        tests("TidyTests", []),
+        tests("SystemTests", ["Contracts", "Curl", "Kafka", "Kernel", "Postgres"]),
+    ] + service("Orders") + service("Inventory") + service("Payments") + service("Notifications", extra: ["Curl"])
+)

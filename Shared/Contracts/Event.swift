@@ -1,0 +1,21 @@
+package import Kernel
+
+/// A fact that one service publishes and others hear; the type fixes its topic.
+///
+/// A contract only grows: a field may be added if readers can do without it; anything else is a new type on a new
+/// topic. `Tests/ContractsTests/Golden` holds a file of each one ever released, and all must decode for ever.
+package protocol Event: Codable, Sendable, Equatable {
+    static var topic: Topic { get }
+
+    /// The Kafka key, and `ce_subject`: the order's id, or the SKU on `inventory.stock`.
+    var key: String { get }
+}
+
+/// An event about one order.
+package protocol OrderEvent: Event {
+    var orderId: Identifier { get }
+}
+
+extension OrderEvent {
+    package var key: String { orderId.description }
+}

@@ -1,0 +1,46 @@
+import FoundationEssentials
+
+/// How the data of an event becomes bytes and back: JSON, one object, unknown fields ignored.
+package enum EventCoding {
+    /// The largest value accepted, in bytes; an order of 100 lines has about 12,000.
+    package static let bytesMax = 262_144
+
+    /// The JSON of an event.
+    ///
+    /// - Throws: only for a value JSON can't hold, which no event of ours has.
+    package static func encode(_ event: some Event) throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return Array(try encoder.encode(event))
+    }
+
+    /// The event in a record's value.
+    ///
+    /// - Throws: `ContractError`, which sends the record to the dead letters.
+    package static func decode<E: Event>(_ type: E.Type, from value: [UInt8]) throws(ContractError) -> E {
+        guard !value.isEmpty else { throw .empty }
+        guard value.count <= bytesMax else { throw .tooLarge(bytes: value.count) }
+        do {
+            return try JSONDecoder().decode(type, from: Data(value))
+        } catch let error as DecodingError {
+            throw .undecodable(error.summary)
+        } catch {
+            throw .undecodable("\(error)")
+        }
+    }
+}
+
+extension DecodingError {
+    /// The path and the complaint, without any of the data, which may be a customer's.
+    package var summary: String {
+        switch self {
+        case .keyNotFound(let key, let context): "\(path(context) + [key.stringValue]) is missing"
+        case .typeMismatch(let type, let context): "\(path(context)) is not of type \(type)"
+        case .valueNotFound(_, let context): "\(path(context)) is null"
+        case .dataCorrupted(let context): "\(path(context)) \(context.debugDescription)"
+        @unknown default: "it can't be decoded"
+        }
+    }
+
+    private func path(_ context: Context) -> [String] { context.codingPath.map(\.stringValue) }
+}
