@@ -85,6 +85,7 @@ extension Timestamp: CustomStringConvertible {
             while places > 6 { (fraction, places) = (fraction / 10, places - 1) }
         }
         let days = Timestamp.days(year: year, month: month, day: day)
+        guard Timestamp.civil(daysSince1970: days).day == day else { return nil }  // such as 31 February
         let seconds = days * 86400 + hour * 3600 + minute * 60 + second
         self.init(unixMicroseconds: seconds * 1_000_000 + fraction)
     }
