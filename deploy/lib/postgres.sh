@@ -62,6 +62,7 @@ postgres_start() {
         checkpoint_timeout=15min jit=off "log_line_prefix=%m [%p] %q%u " "$@"; do
         settings+=(-c "$setting")
     done
+    postgres_gone "$data"
     launch postgres "${as_user[@]}" "$bin/postgres" -D "$data" "${settings[@]}"
     await postgres 60 "$bin/pg_isready" -q -h 127.0.0.1 -p "$POSTGRES_PORT"
     printf '%s' "$POSTGRES_PORT" > "$state/run/postgres.port"
@@ -69,6 +70,18 @@ postgres_start() {
     "$bin/psql" -Xqc '' "$DATABASE_URL" 2> /dev/null ||
         "$bin/psql" -Xqc 'CREATE DATABASE shop' "${DATABASE_URL%/shop}/postgres" ||
         fail "the cluster in $data does not let its own administrator in"
+}
+
+# postgres_gone FOLDER: waits until a server that was killed has left the process table, with its children: Postgres
+# rightly refuses to start beside them. Five seconds at most, since the number may be another program's by now.
+postgres_gone() {
+    local old tries
+    read -r old 2> /dev/null < "$1/postmaster.pid" || return 0
+    for ((tries = 0; tries < 50; tries++)); do
+        [[ -d /proc/$old ]] || break
+        sleep 0.1
+    done
+    sleep 0.3
 }
 
 # postgres_address: sets DATABASE_URL for the running cluster, and leaves it in a file for people: psql "$(< FILE)".
