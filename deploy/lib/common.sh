@@ -6,27 +6,30 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 state=${state:-$root/.local}    # everything that the scripts write, but for the build in .build
 services=(orders inventory payments notifications)
 started=()                      # the names that this run has started, in order
+declare -A said_before=()       # how long their logs were then
 
 say() { printf '%s\n' "quadrille: $*"; }
 fail() { printf '%s\n' "quadrille: $*" >&2; exit 1; }
 
-# Settings come from the environment, else from .env (which docker compose reads too), else from here.
-settings() {
+# dotenv: what .env sets (docker compose reads it too) and the environment does not.
+dotenv() {
     local line name
-    if [[ -f $root/.env ]]; then
-        while IFS= read -r line || [[ -n $line ]]; do
-            [[ $line =~ ^[A-Z][A-Z0-9_]*= ]] || continue
-            name=${line%%=*}
-            [[ -n ${!name+set} ]] || export "$name=${line#*=}"
-        done < "$root/.env"
-    fi
+    [[ -f $root/.env ]] || return 0
+    while IFS= read -r line || [[ -n $line ]]; do
+        [[ $line =~ ^[A-Z][A-Z0-9_]*=. ]] || continue
+        name=${line%%=*}
+        [[ -n ${!name+set} ]] || export "$name=${line#*=}"
+    done < "$root/.env"
+}
+
+# settings: the defaults of what neither the environment nor .env says, and the folders to write to.
+settings() {
     : "${ORDERS_PORT:=8080}" "${INVENTORY_PORT:=8081}" "${PAYMENTS_PORT:=8082}" "${NOTIFICATIONS_PORT:=8083}"
-    : "${POSTGRES_PORT:=5433}" "${KAFKA_PORT:=9092}" "${HTTP_HOST:=127.0.0.1}" "${LOG_FORMAT:=pretty}"
+    : "${POSTGRES_PORT:=5433}" "${KAFKA_PORT:=9092}"
     # A service refuses variables with its prefix that it does not know; these are ours, not theirs.
     export -n {ORDERS,INVENTORY,PAYMENTS,NOTIFICATIONS,POSTGRES,KAFKA}_PORT
     export -n {ORDERS,INVENTORY,PAYMENTS,NOTIFICATIONS,GATEWAY}_DATABASE_PASSWORD
-    export HTTP_HOST LOG_FORMAT
-    mkdir -p "$state"/{run,log,secrets} 2>/dev/null && [[ -w $state/run && -w $state/log ]] ||
+    mkdir -p "$state"/{run,log,secrets} 2> /dev/null && [[ -w $state/run && -w $state/log ]] ||
         fail "can't write to $state: is it another user's, or the disk full?"
     chmod 700 "$state/secrets"
 }
@@ -81,10 +84,12 @@ launch() {
     traps=$(trap -p INT TERM HUP)
     [[ ! -f $state/log/$name.log || $(stat -c %s "$state/log/$name.log") -lt 20000000 ]] ||
         mv "$state/log/$name.log" "$state/log/$name.log.1"
+    said_before[$name]=$(stat -c %s "$state/log/$name.log" 2> /dev/null || echo 0)
     trap 'interrupted=1' INT TERM HUP
     # A shell starts what runs in its background with SIGINT ignored; `env` gives the signal back.
     setsid env --default-signal=INT,QUIT "$@" < /dev/null >> "$state/log/$name.log" 2>&1 9>&- &
     printf '%s %s\n' "$!" "$(began_at "$!" || echo 0)" > "$state/run/$name.pid"
+    disown "$!" # or bash would print a line when it ends
     started+=("$name")
     trap - INT TERM HUP
     eval "$traps"
@@ -98,7 +103,7 @@ await() {
     until "$@" > /dev/null 2>&1; do
         running "$name" || why="ended at once"
         if [[ $why == ended* ]] || ((SECONDS >= deadline)); then
-            tail -n 5 "$state/log/$name.log" >&2
+            tail -c "+$((${said_before[$name]:-0} + 1))" "$state/log/$name.log" | tail -n 5 >&2
             fail "$name $why; its log is $state/log/$name.log"
         fi
         sleep 0.1

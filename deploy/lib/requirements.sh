@@ -55,6 +55,15 @@ port_free() {
     ! port_open "$port" || fail "port $port, meant for $1, is taken by another program: set $2 to a free one"
 }
 
+# free_port: prints a port that nobody has, and whose neighbour is free too.
+free_port() {
+    local port
+    for ((port = 15000 + RANDOM % 15000; ; port += 2)); do
+        port_open "$port" || port_open "$((port + 1))" || break
+    done
+    printf '%s' "$port"
+}
+
 # build: the release build of everything, without the tests; a second or so when nothing changed.
 build() {
     local log=$state/log/build.log
