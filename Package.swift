@@ -77,7 +77,7 @@ let package = Package(
             path: "Shop"),
         tool("LocalBroker", ["Kafka"], path: "LocalBroker"),
         .target(
-            name: "TestSupport", dependencies: ["Kafka", "Postgres", "Kernel"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Kafka", "Postgres", "Kernel", "Observability"], path: "Tests/TestSupport",
             swiftSettings: settings),
         tests("KernelTests", ["Kernel"]),
         tests("ContractsTests", ["Contracts", "Kernel"], exclude: ["Golden"]),
