@@ -1,6 +1,8 @@
 import FoundationEssentials
 
-/// An answer. The server adds `Content-Length`, `Date` and `Connection`.
+/// An answer.
+///
+/// The server adds `Content-Length`, `Date` and `Connection`.
 package struct HTTPResponse: Sendable {
     package var status: Int
     package var headers: HTTPHeaders

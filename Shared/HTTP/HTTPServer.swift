@@ -99,7 +99,9 @@ package final class HTTPServer: Sendable {
         }
     }
 
-    /// Holds handlers to their deadlines. One task for all costs less than a timer for each request.
+    /// Holds handlers to their deadlines.
+    ///
+    /// One task for all costs less than a timer for each request.
     private static func sweep(_ core: ServerCore) async {
         while !Task.isCancelled {
             do { try await Task.sleep(for: .milliseconds(250)) } catch { return }

@@ -7,7 +7,7 @@ package struct HTTPServerConfiguration: Sendable {
     package var bodyBytesMax = 65536
     /// How long a body may take to arrive, however slowly its bytes drip.
     package var bodyDeadline: Duration = .seconds(30)
-    /// Open connections; further clients wait in the system's queue until one ends. Each takes up to `connectionBytes`.
+    /// Open connections, each of up to `connectionBytes`; further clients wait in the system's queue until one ends.
     package var connectionsMax = 4096
     /// From one address; 0 is no limit, which is right behind a proxy.
     package var connectionsPerAddressMax = 0
@@ -27,7 +27,7 @@ package struct HTTPServerConfiguration: Sendable {
     }
 }
 
-/// Why a server doesn't start. The text says what to change.
+/// Why a server doesn't start; the text says what to change.
 package enum HTTPServerError: Error, Hashable, CustomStringConvertible {
     /// Another process has the port.
     case portTaken(host: String, port: Int)

@@ -9,7 +9,7 @@ extension HTTPRequest {
         do {
             return try JSONDecoder().decode(type, from: Data(body))
         } catch let error as DecodingError {
-            throw Problem(decoding: error)
+            throw Problem(decoding: error, body: body)
         } catch {
             throw .badRequest("The body is not a JSON object of the form this path takes.")
         }
@@ -31,7 +31,7 @@ extension HTTPRequest {
 
 extension Problem {
     /// The complaint of a decoder in words for the client, with the field and without the data.
-    init(decoding error: DecodingError) {
+    init(decoding error: DecodingError, body: [UInt8]) {
         let path: [any CodingKey]
         let complaint: String
         switch error {
@@ -52,9 +52,24 @@ extension Problem {
             complaint = ""
         }
         guard !complaint.isEmpty else {
+            self = Problem(unreadable: body)
+            return
+        }
+        self.init(at: path, complaint)
+    }
+
+    /// For an error that names no field: the body isn't JSON, or it has a number that fits no whole number.
+    ///
+    /// The decoder says the same for both, so the body is read once more, as plain JSON.
+    private init(unreadable body: [UInt8]) {
+        guard let tree = try? JSONDecoder().decode(JSONTree.self, from: Data(body)) else {
             self = .badRequest("The body is not JSON. Check its brackets, commas and quotes.")
             return
         }
+        self.init(at: tree.oddNumber ?? [], "must be a whole number of a reasonable size")
+    }
+
+    private init(at path: [any CodingKey], _ complaint: String) {
         let pointer = path.map { "/" + ($0.intValue.map(String.init) ?? $0.stringValue) }.joined()
         let subject = pointer.isEmpty ? "The body" : "`\(pointer)`"
         self = .badRequest(

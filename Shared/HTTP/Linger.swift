@@ -15,7 +15,9 @@ final class Linger: Sendable {
 
     private let count = Atomic<Int>(0)
 
-    /// Sends an answer that libmicrohttpd wouldn't take. The socket's buffer is empty, so a short answer fits at once.
+    /// Sends an answer that libmicrohttpd wouldn't take.
+    ///
+    /// The socket's buffer is empty, so a short answer fits at once.
     func send(_ response: HTTPResponse, to socket: Int32) {
         var text = "HTTP/1.1 \(response.status) Refused\r\nConnection: close\r\n"
         for (name, value) in response.headers.fields { text += "\(name): \(value)\r\n" }

@@ -10,8 +10,9 @@ package struct WaitPreference: Hashable, Sendable {
 }
 
 extension HTTPRequest {
-    /// The wait the client asked for; nil when it didn't, or also asked for `respond-async`. What can't be read is
-    /// ignored, as the RFC wants.
+    /// The wait the client asked for; nil when it didn't, or also asked for `respond-async`.
+    ///
+    /// What can't be read is ignored, as the RFC wants.
     package var preferredWait: WaitPreference? {
         var wait: WaitPreference?
         for field in headers.all("Prefer") {

@@ -9,7 +9,9 @@ package struct Route: Sendable {
     let handler: Handler
     let segments: [Segment]
 
-    /// What a route takes as a body. Another content type is refused before the body is read.
+    /// What a route takes as a body.
+    ///
+    /// Another content type is refused before the body is read.
     package enum Body: Sendable { case json, ignored }
 
     /// Who is refused first when there is too much at once.
@@ -22,10 +24,10 @@ package struct Route: Sendable {
         case vital
     }
 
-    /// - Parameters:
-    ///   - pattern: `/v1/orders/{id}`; a name in braces stands for one segment that isn't empty.
-    ///   - importance: reading is `high` and all else `ordinary` unless said otherwise.
-    ///   - handler: has `HTTPServerConfiguration.handlerDeadline` to answer, then it is cancelled.
+    /// A route for a pattern such as `/v1/orders/{id}`: a name in braces stands for one segment that isn't empty.
+    ///
+    /// Reading is of `high` importance and all else `ordinary`, unless said otherwise. The handler has
+    /// `HTTPServerConfiguration.handlerDeadline` to answer, then it is cancelled.
     package init(
         _ method: HTTPMethod, _ pattern: String, body: Body = .ignored, importance: Importance? = nil,
         handler: @escaping Handler

@@ -7,7 +7,10 @@ package struct Router: Sendable {
     private let logger: Logger
     private let translate: @Sendable (any Error) -> Problem?
 
+    /// A router of these routes.
+    ///
     /// - Parameters:
+    ///   - routes: where two match a request, the first one answers.
     ///   - logger: gets one line for each failure that nobody expected.
     ///   - translate: the service's one table from its errors to problems; nil means that the error is unexpected.
     package init(
