@@ -71,7 +71,7 @@ let package = Package(
         shared("Messaging", ["Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
         shared("HTTP", ["CMicroHTTPD", "Kernel", "Observability"]),
         shared("Curl", ["CCurl", "BlockingIO"]),
-        shared("ServiceRuntime", ["Messaging", "Kafka", "Postgres", "HTTP", "Contracts", "Kernel", "Observability"]),
+        shared("ServiceRuntime", ["HTTP", "Kernel", "Observability"]),
         tool(
             "ShopTool", ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
             path: "Shop"),
@@ -87,7 +87,7 @@ let package = Package(
         tests("PostgresTests", ["Postgres", "Kernel", "Observability"]),
         tests("MessagingTests", ["Messaging", "Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
         tests("HTTPTests", ["HTTP", "Observability"]),
-        tests("CurlTests", ["Curl"]),
+        tests("CurlTests", ["Curl", "HTTP", "Observability"]),
         tests("ServiceRuntimeTests", ["ServiceRuntime", "HTTP", "Observability"]),
         tests("TidyTests", []),
         tests("SystemTests", ["Contracts", "Curl", "Kafka", "Kernel", "Postgres"]),

@@ -30,7 +30,8 @@ extension Logger {
         info(
             "flow",
             metadata: [
-                LogKey.orderID: order, LogKey.eventType: name, FlowKey.step: step.rawValue, FlowKey.detail: detail,
+                LogKey.orderID: order, LogKey.eventType: name, FlowKey.step: step.rawValue,
+                FlowKey.detail: detail,
             ])
     }
 }
