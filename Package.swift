@@ -85,7 +85,7 @@ let package = Package(
             swiftSettings: settings),
         tests("KernelTests", ["Kernel"]),
         tests("ContractsTests", ["Contracts", "Kernel"], exclude: ["Golden"]),
-        tests("ObservabilityTests", ["Observability"]),
+        tests("ObservabilityTests", ["Observability", "Kernel"]),
         tests("BlockingIOTests", ["BlockingIO"]),
         tests("KafkaTests", ["Kafka", "Observability"]),
         tests("PostgresTests", ["Postgres", "Kernel", "Observability"]),
