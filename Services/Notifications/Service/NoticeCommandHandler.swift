@@ -37,6 +37,7 @@ struct NoticeCommandHandler: BatchHandler {
             for notice in decision.effects {
                 let message = NewMessage(
                     orderID: heard.orderID, customerID: heard.customerID, email: heard.email, notice: notice,
+                    version: Int64(decision.state.count),
                     byMail: mails != nil && heard.email != nil)
                 messages.append(message)
                 if !message.byMail {

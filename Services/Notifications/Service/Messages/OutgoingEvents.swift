@@ -8,7 +8,7 @@ extension NewMessage {
     func event(cause: CloudEvent, at time: Timestamp) throws -> OutgoingEvent {
         try OutgoingEvent(
             NotificationSent(orderId: orderID, customerId: customerID, kind: NotificationKind(notice.kind)),
-            version: 1, cause: cause, at: time)
+            version: version, cause: cause, at: time)
     }
 }
 
@@ -17,7 +17,7 @@ extension PendingMail {
     func event(at time: Timestamp) throws -> OutgoingEvent {
         try OutgoingEvent(
             NotificationSent(orderId: orderID, customerId: customerID, kind: NotificationKind(kind)),
-            version: 1,
+            version: version,
             cause: nil, at: time)
     }
 }

@@ -10,6 +10,7 @@ struct PendingMail: Sendable {
     let address: String
     let text: String
     let createdAt: Timestamp
+    let version: Int64
     /// How often it was tried, this time included.
     let attempt: Int
 }
@@ -27,11 +28,11 @@ enum MailStore {
             SELECT order_id, kind FROM message
             WHERE status = 'pending' AND next_attempt_at <= $1 AND NOT EXISTS (
                 SELECT FROM message AS earlier WHERE earlier.order_id = message.order_id
-                    AND earlier.status = 'pending' AND earlier.created_at < message.created_at)
+                    AND earlier.status = 'pending' AND earlier.version < message.version)
             ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
         UPDATE message SET attempts = attempts + 1, next_attempt_at = $3
         FROM due WHERE message.order_id = due.order_id AND message.kind = due.kind
-        RETURNING message.order_id, message.kind, customer_id, email, text, created_at, attempts
+        RETURNING message.order_id, message.kind, customer_id, email, text, created_at, version, attempts
         """)
 
     private static let sent = PostgresStatement(
@@ -83,6 +84,7 @@ extension PendingMail {
         }
         self.init(
             orderID: orderID, kind: kind, customerID: try row.string(2), address: try row.string(3),
-            text: try row.string(4), createdAt: try row.timestamp(5), attempt: Int(try row.int32(6)))
+            text: try row.string(4), createdAt: try row.timestamp(5), version: try row.int64(6),
+            attempt: Int(try row.int32(7)))
     }
 }

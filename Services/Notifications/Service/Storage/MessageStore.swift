@@ -8,6 +8,8 @@ struct NewMessage: Sendable {
     let customerID: String
     let email: String?
     let notice: Notice
+    /// Counts the messages about the order.
+    let version: Int64
     /// Whether it goes by mail; if not, it counts as told once it is stored.
     let byMail: Bool
 }
@@ -22,18 +24,20 @@ enum MessageStore {
     private static let insert = PostgresStatement(
         "message.insert",
         """
-        INSERT INTO message (order_id, kind, customer_id, email, text, status, next_attempt_at, created_at, sent_at)
-        SELECT order_id, kind, customer_id, email, text, CASE WHEN by_mail THEN 'pending' ELSE 'sent' END,
-            CASE WHEN by_mail THEN $7::timestamptz END, $7, CASE WHEN NOT by_mail THEN $7::timestamptz END
-        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[])
-            AS new (order_id, kind, customer_id, email, text, by_mail)
+        INSERT INTO message (order_id, kind, customer_id, email, text, status, version, next_attempt_at,
+            created_at, sent_at)
+        SELECT order_id, kind, customer_id, email, text, CASE WHEN by_mail THEN 'pending' ELSE 'sent' END, version,
+            CASE WHEN by_mail THEN $8::timestamptz END, $8, CASE WHEN NOT by_mail THEN $8::timestamptz END
+        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[],
+            $7::bigint[])
+            AS new (order_id, kind, customer_id, email, text, by_mail, version)
         """)
 
     private static let list = PostgresStatement(
         "message.list",
         """
         SELECT order_id, customer_id, kind, text, created_at, sent_at FROM message
-        WHERE order_id = $1 ORDER BY created_at, kind
+        WHERE order_id = $1 ORDER BY version
         """)
 
     /// The kinds that are written down for these orders already.
@@ -59,7 +63,8 @@ enum MessageStore {
         transaction.enqueue(
             insert(
                 messages.map(\.orderID), messages.map(\.notice.kind.rawValue), messages.map(\.customerID),
-                messages.map(\.email), messages.map(\.notice.text), messages.map(\.byMail), time))
+                messages.map(\.email), messages.map(\.notice.text), messages.map(\.byMail),
+                messages.map(\.version), time))
     }
 
     /// What a customer was or will be told about an order, oldest first.

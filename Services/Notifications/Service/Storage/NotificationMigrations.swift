@@ -16,6 +16,8 @@ let notificationMigrations: [Migration] = [
                 email text,
                 text text NOT NULL,
                 status text NOT NULL,
+                -- Counts the messages about an order, in the order in which they were written and are sent.
+                version bigint NOT NULL,
                 attempts integer NOT NULL DEFAULT 0,
                 -- When a pending one may be tried again; until then it is leased, or it has failed.
                 next_attempt_at timestamptz,
