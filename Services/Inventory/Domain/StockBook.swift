@@ -60,6 +60,14 @@ package struct StockBook: Sendable {
         var available: Int64 = 0
         var reserved: Int64 = 0
         var sold: Int64 = 0
+
+        mutating func apply(_ kind: StockMove.Kind, _ quantity: Int64) {
+            switch kind {
+            case .hold: (available, reserved) = (available - quantity, reserved + quantity)
+            case .giveBack: (available, reserved) = (available + quantity, reserved - quantity)
+            case .sell: (reserved, sold) = (reserved - quantity, sold + quantity)
+            }
+        }
     }
 
     private var entries: [String: Entry]
@@ -77,19 +85,7 @@ package struct StockBook: Sendable {
     }
 
     package mutating func apply(_ move: StockMove) {
-        for line in move.lines {
-            switch move.kind {
-            case .hold:
-                entries[line.sku, default: Entry()].available -= line.quantity
-                entries[line.sku, default: Entry()].reserved += line.quantity
-            case .giveBack:
-                entries[line.sku, default: Entry()].available += line.quantity
-                entries[line.sku, default: Entry()].reserved -= line.quantity
-            case .sell:
-                entries[line.sku, default: Entry()].reserved -= line.quantity
-                entries[line.sku, default: Entry()].sold += line.quantity
-            }
-        }
+        for line in move.lines { entries[line.sku, default: Entry()].apply(move.kind, line.quantity) }
     }
 
     /// Applies the stock moves among the effects of a decision, and leaves out what is for others.

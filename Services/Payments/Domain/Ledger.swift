@@ -53,6 +53,11 @@ package struct LedgerBalance: Hashable, Sendable {
     package var captured: Money?
     package var refunded: Money?
 
+    package init(captured: Money? = nil, refunded: Money? = nil) {
+        self.captured = captured
+        self.refunded = refunded
+    }
+
     /// What the shop has of the customer's money.
     package var kept: Int64 { (captured?.amount ?? 0) - (refunded?.amount ?? 0) }
 }
