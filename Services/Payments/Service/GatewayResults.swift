@@ -33,9 +33,9 @@ struct GatewayResults: Sendable {
                 try changes.apply(request.answer, to: request.call.id.orderID, cause: request.call.cause)
             }
             // Before the inserts: an answer that comes twice must not end the call it led to the first time.
-            await GatewayCallStore.delete(requests.map(\.call.id), in: transaction)
-            await changes.write(lease: lease, in: transaction)
-            await Outbox.append(changes.events, to: transaction)
+            GatewayCallStore.delete(requests.map(\.call.id), in: transaction)
+            changes.write(lease: lease, in: transaction)
+            Outbox.append(changes.events, to: transaction)
             return changes
         }
         if !changes.events.isEmpty { relay.eventsWritten() }

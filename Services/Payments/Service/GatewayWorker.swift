@@ -1,6 +1,7 @@
 import Kernel
 import Messaging
 import Observability
+import PaymentsDomain
 import Postgres
 import Synchronization
 

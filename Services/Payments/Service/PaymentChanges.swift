@@ -48,11 +48,11 @@ struct PaymentChanges: Sendable {
     }
 
     /// Leaves everything but the events with `transaction`: state first, events last.
-    func write(lease: Duration, in transaction: PostgresTransaction) async {
+    func write(lease: Duration, in transaction: PostgresTransaction) {
         let changed = payments.values.filter { $0.version > stored[$0.orderID] ?? 0 }
             .sorted { $0.orderID < $1.orderID }
-        await PaymentStore.update(changed, at: now, in: transaction)
-        await LedgerStore.append(entries, at: now, in: transaction)
-        await GatewayCallStore.insert(calls, lease: lease, in: transaction)
+        PaymentStore.update(changed, at: now, in: transaction)
+        LedgerStore.append(entries, at: now, in: transaction)
+        GatewayCallStore.insert(calls, lease: lease, in: transaction)
     }
 }

@@ -28,7 +28,7 @@ struct PaymentCommandHandler: BatchHandler {
         for incoming in batch {
             try changes.apply(incoming.message.message, to: incoming.message.orderID, cause: incoming.event)
         }
-        await changes.write(lease: worker.lease, in: transaction)
+        changes.write(lease: worker.lease, in: transaction)
         var handled = Handled()
         handled.events = changes.events
         handled.alarms = changes.alarms

@@ -8,33 +8,55 @@ import Postgres
 /// It shares nothing with payments but the process, so its ledger is a second witness of every capture and refund.
 /// What it does is steered by the payment token, see `SandboxToken`; each key's first answer is its answer for ever.
 final class SandboxGateway: PaymentGateway {
+    static let schema = "gateway"
     private static let batchMax = 256
     private static let waitingMax = 8192
 
     private let captures: GroupCommit<CaptureRequest, Result<SandboxCharge, GatewayError>>
     private let refunds: GroupCommit<RefundRequest, Result<Void, GatewayError>>
+    private let pool: PostgresPool
     private let timeLimit: Duration
+    private let logger: Logger
+    private let stop = StopFlag()
 
     /// - Parameters:
-    ///   - pool: of the role `gateway`; its deadlines should not be longer than `timeLimit`.
+    ///   - pool: of the role `gateway`, for nobody else; closed at the end of `run()`.
     ///   - timeLimit: how long a call waits for its answer, as an HTTP client would.
     ///   - slowness: how long `tok_slow` takes from the first call on.
     init(pool: PostgresPool, timeLimit: Duration, slowness: Duration, logger: Logger) {
         let store = SandboxStore(pool: pool, slowness: slowness, logger: logger)
+        self.pool = pool
         self.timeLimit = timeLimit
+        self.logger = logger
         captures = GroupCommit(batchMax: Self.batchMax, waitingMax: Self.waitingMax) { await store.capture($0) }
         refunds = GroupCommit(batchMax: Self.batchMax, waitingMax: Self.waitingMax) { await store.refund($0) }
     }
 
     /// Answers until `close()`, and then those who still wait.
-    func run() async {
+    ///
+    /// - Throws: `MigrationError` when its schema is not up to date, which `payments migrate` repairs.
+    func run() async throws {
+        try await awaitSchema()
         async let captures: Void = captures.run()
         async let refunds: Void = refunds.run()
         _ = await (captures, refunds)
+        await pool.close()
+    }
+
+    private func awaitSchema() async throws {
+        var backoff = Backoff()
+        while !stop.isSet {
+            do {
+                return try await Migrator(schema: Self.schema).verify(sandboxMigrations, on: pool)
+            } catch let error as PostgresError where error.classification == .transient {
+                await stop.sleep(backoff.next())
+            }
+        }
     }
 
     /// Answers no new calls.
     func close() {
+        stop.set()
         captures.close()
         refunds.close()
     }

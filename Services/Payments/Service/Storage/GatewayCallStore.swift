@@ -58,18 +58,18 @@ enum GatewayCallStore {
     /// Writes down the intent to make `calls`, leased to this process for `lease`.
     static func insert(
         _ calls: [OutstandingCall], lease: Duration, in transaction: PostgresTransaction
-    ) async {
+    ) {
         guard !calls.isEmpty else { return }
-        await transaction.enqueue(
+        transaction.enqueue(
             insert(
                 calls.map(\.id.orderID), calls.map(\.id.kind.rawValue), calls.map(\.cause?.id),
                 calls.map(\.cause?.traceparent), lease.milliseconds))
     }
 
-    static func delete(_ calls: [OutstandingCall.ID], in transaction: PostgresTransaction) async {
+    static func delete(_ calls: [OutstandingCall.ID], in transaction: PostgresTransaction) {
         guard !calls.isEmpty else { return }
         let sorted = calls.sorted()
-        await transaction.enqueue(delete(sorted.map(\.orderID), sorted.map(\.kind.rawValue)))
+        transaction.enqueue(delete(sorted.map(\.orderID), sorted.map(\.kind.rawValue)))
     }
 
     /// Takes over calls whose lease ran out: those of a process that died, and those this one had no room for.

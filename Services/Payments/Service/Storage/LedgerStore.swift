@@ -15,9 +15,9 @@ enum LedgerStore {
         "ledger_entry.read",
         "SELECT order_id, kind, account, amount, currency FROM ledger_entry WHERE order_id = ANY ($1) ORDER BY id")
 
-    static func append(_ entries: [LedgerEntry], at time: Timestamp, in transaction: PostgresTransaction) async {
+    static func append(_ entries: [LedgerEntry], at time: Timestamp, in transaction: PostgresTransaction) {
         guard !entries.isEmpty else { return }
-        await transaction.enqueue(
+        transaction.enqueue(
             append(
                 entries.map(\.orderId), entries.map(\.kind.rawValue), entries.map(\.account.rawValue),
                 entries.map(\.amount.amount), entries.map(\.amount.currency.code), time))

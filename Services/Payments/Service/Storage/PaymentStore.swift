@@ -71,9 +71,9 @@ enum PaymentStore {
         return payments
     }
 
-    static func update(_ payments: [StoredPayment], at time: Timestamp, in transaction: PostgresTransaction) async {
+    static func update(_ payments: [StoredPayment], at time: Timestamp, in transaction: PostgresTransaction) {
         guard !payments.isEmpty else { return }
-        await transaction.enqueue(
+        transaction.enqueue(
             update(
                 payments.map(\.orderID), payments.map(\.state.status.rawValue), payments.map(\.reason),
                 payments.map(\.version), time))
