@@ -8,7 +8,7 @@ package enum EventCoding {
     /// The JSON of an event.
     ///
     /// - Throws: only for a value JSON can't hold, which no event of ours has.
-    package static func encode(_ event: some Event) throws -> [UInt8] {
+    package static func encode(_ event: some Encodable) throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return Array(try encoder.encode(event))

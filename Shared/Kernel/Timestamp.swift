@@ -101,7 +101,8 @@ extension Timestamp: CustomStringConvertible {
         let month = (5 * dayOfYear + 2) / 153
         let civilMonth = month < 10 ? month + 3 : month - 9
         return (
-            yearOfEra + era * 400 + (civilMonth <= 2 ? 1 : 0), civilMonth, dayOfYear - (153 * month + 2) / 5 + 1
+            yearOfEra + era * 400 + (civilMonth <= 2 ? 1 : 0), civilMonth,
+            dayOfYear - (153 * month + 2) / 5 + 1
         )
     }
 
@@ -119,7 +120,8 @@ extension Timestamp: Codable {
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         guard let value = Timestamp(try container.decode(String.self)) else {
-            throw DecodingError.dataCorruptedError(in: container, debugDescription: "not an RFC 3339 time in UTC")
+            throw DecodingError.dataCorruptedError(
+                in: container, debugDescription: "not an RFC 3339 time in UTC")
         }
         self = value
     }
