@@ -38,12 +38,15 @@ func service(_ name: String, extra: [Target.Dependency] = []) -> [Target] {
     ]
     return [
         .target(
-            name: "\(name)Domain", dependencies: ["Kernel"], path: "Services/\(name)/Domain", swiftSettings: settings),
+            name: "\(name)Domain", dependencies: ["Kernel"], path: "Services/\(name)/Domain",
+            swiftSettings: settings),
         .executableTarget(
             name: "\(name)Service", dependencies: [.byName(name: "\(name)Domain")] + parts + extra,
             path: "Services/\(name)/Service", swiftSettings: settings),
         tests("\(name)DomainTests", [.byName(name: "\(name)Domain"), "Kernel"]),
-        tests("\(name)ServiceTests", [.byName(name: "\(name)Service"), .byName(name: "\(name)Domain")] + parts + extra),
+        tests(
+            "\(name)ServiceTests",
+            [.byName(name: "\(name)Service"), .byName(name: "\(name)Domain")] + parts + extra),
     ]
 }
 
@@ -71,25 +74,27 @@ let package = Package(
         shared("Messaging", ["Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
         shared("HTTP", ["CMicroHTTPD", "Kernel", "Observability"]),
         shared("Curl", ["CCurl", "BlockingIO"]),
-        shared("ServiceRuntime", ["Messaging", "Kafka", "Postgres", "HTTP", "Contracts", "Kernel", "Observability"]),
+        shared("ServiceRuntime", ["HTTP", "Kernel", "Observability"]),
         tool(
             "ShopTool", ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
             path: "Shop"),
         tool("LocalBroker", ["Kafka"], path: "LocalBroker"),
         .target(
-            name: "TestSupport", dependencies: ["Kafka", "Postgres", "Kernel"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Kafka", "Postgres", "Kernel", "Observability"],
+            path: "Tests/TestSupport",
             swiftSettings: settings),
         tests("KernelTests", ["Kernel"]),
         tests("ContractsTests", ["Contracts", "Kernel"], exclude: ["Golden"]),
-        tests("ObservabilityTests", ["Observability"]),
+        tests("ObservabilityTests", ["Observability", "Kernel"]),
         tests("BlockingIOTests", ["BlockingIO"]),
         tests("KafkaTests", ["Kafka", "Observability"]),
         tests("PostgresTests", ["Postgres", "Kernel", "Observability"]),
         tests("MessagingTests", ["Messaging", "Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
         tests("HTTPTests", ["HTTP", "Observability"]),
-        tests("CurlTests", ["Curl"]),
+        tests("CurlTests", ["Curl", "HTTP", "Observability"]),
         tests("ServiceRuntimeTests", ["ServiceRuntime", "HTTP", "Observability"]),
         tests("TidyTests", []),
         tests("SystemTests", ["Contracts", "Curl", "Kafka", "Kernel", "Postgres"]),
-    ] + service("Orders") + service("Inventory") + service("Payments") + service("Notifications", extra: ["Curl"])
+    ] + service("Orders") + service("Inventory") + service("Payments")
+        + service("Notifications", extra: ["Curl"])
 )

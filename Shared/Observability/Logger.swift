@@ -24,9 +24,10 @@ package struct Logger: Sendable {
         level: Level, _ message: @autoclosure () -> String, metadata extra: @autoclosure () -> Metadata = [:]
     ) {
         guard level >= logLevel else { return }
+        let more = extra()
         handler.log(
             label: label, level: level, message: message(),
-            metadata: metadata.merging(extra()) { _, new in new })
+            metadata: metadata.isEmpty ? more : metadata.merging(more) { _, new in new })
     }
 
     package func trace(_ message: @autoclosure () -> String, metadata: @autoclosure () -> Metadata = [:]) {
@@ -77,7 +78,9 @@ extension Logger {
     }
 }
 
-/// Where log lines go. A handler is called from any thread, must not block for long and must not throw.
+/// Where log lines go.
+///
+/// A handler is called from any thread, must not block for long and must not throw.
 package protocol LogHandler: Sendable {
     func log(label: String, level: Logger.Level, message: String, metadata: Logger.Metadata)
 }

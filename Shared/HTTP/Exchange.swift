@@ -1,0 +1,150 @@
+import CMicroHTTPD
+import Synchronization
+
+/// One request on its way to its answer.
+///
+/// libmicrohttpd keeps a retained reference in the connection; the completed callback gives it back, once.
+/// Unchecked, since what isn't in `state` is written by the daemon's thread alone, and only before the exchange enters
+/// the table, whose lock orders it before every reader on another thread.
+final class Exchange: @unchecked Sendable {
+    let connection: OpaquePointer
+    /// When the body must be complete; once the connection is suspended, when the handler must have answered.
+    private(set) var deadline: ContinuousClock.Instant
+    /// Whether the client asked to be kept waiting (`Prefer: wait`).
+    private(set) var isWaiting = false
+    /// Without its body until that is complete.
+    var request: HTTPRequest
+    var route: Route?
+    /// What to answer instead of calling the handler; the body is read and dropped then.
+    var refusal: Problem?
+    /// The socket has to be read on after the answer, or closing it could destroy that (see `Linger`).
+    var mustLinger = false
+    /// Its place among the exchanges in flight.
+    var slot: Int?
+
+    private let state = Mutex(State())
+
+    private struct State {
+        var phase = Phase.reading
+        var task: Task<Void, Never>?
+    }
+
+    private enum Phase {
+        case reading
+        case running
+        case answered(HTTPResponse)
+        case ended
+    }
+
+    init(connection: OpaquePointer, request: HTTPRequest, deadline: ContinuousClock.Instant) {
+        self.connection = connection
+        self.request = request
+        self.deadline = deadline
+    }
+
+    /// Suspends the connection: from here on `answer` must be called, and whoever calls it may be any thread.
+    ///
+    /// - Returns: the request, which the exchange gives up.
+    func suspend(deadlineAfter time: Duration) -> HTTPRequest {
+        let request = self.request
+        self.request.body = []
+        let wait = request.preferredWait
+        isWaiting = wait != nil
+        deadline = .now + time + (wait?.duration ?? .zero)
+        state.withLock { $0.phase = .running }
+        // Before there is anyone to answer: a resume that overtook the suspension would be lost.
+        MHD_suspend_connection(connection)
+        return request
+    }
+
+    /// Hands the request to its handler.
+    ///
+    /// The task is not structured: it begins in a C callback, where nothing could be awaited. The table of exchanges holds it,
+    /// the sweep cancels it at its deadline, and `HTTPServer.drain` waits for it.
+    func run(_ request: HTTPRequest, on route: Route, router: Router) {
+        let task = Task {
+            self.answer(await router.respond(to: request, with: route))
+        }
+        let isStillRunning = state.withLock { state in
+            guard case .running = state.phase else { return false }
+            state.task = task
+            return true
+        }
+        if !isStillRunning { task.cancel() }
+    }
+
+    /// Takes the answer and wakes the connection; all but the first answer are dropped.
+    func answer(_ response: HTTPResponse) {
+        let isFirst = state.withLock { state in
+            guard case .running = state.phase else { return false }
+            state.phase = .answered(response)
+            state.task = nil
+            return true
+        }
+        // A suspended connection can't end, so it is still there; only the first answer resumes it.
+        if isFirst { MHD_resume_connection(connection) }
+    }
+
+    /// Tells the handler to stop, and leaves the answer to it.
+    func cancel() { state.withLock { $0.task }?.cancel() }
+
+    /// Tells the handler to stop, and answers in its place.
+    func expire(_ problem: Problem) {
+        cancel()
+        answer(problem.response)
+    }
+
+    /// The answer, for the daemon's thread to send; nil while there is none.
+    func takeAnswer() -> HTTPResponse? {
+        state.withLock { state in
+            guard case .answered(let response) = state.phase else { return nil }
+            state.phase = .ended
+            return response
+        }
+    }
+}
+
+/// The exchanges whose handlers run or whose answers are on their way.
+final class ExchangeTable: Sendable {
+    private let table = Mutex(Table())
+
+    private struct Table {
+        var slots: [Exchange?] = []
+        var free: [Int] = []
+        var isClosed = false
+        var count: Int { slots.count - free.count }
+    }
+
+    var count: Int { table.withLock { $0.count } }
+
+    /// Takes an exchange in, unless the table is closed or has `max` already.
+    func insert(_ exchange: Exchange, max: Int) -> Bool {
+        table.withLock { table in
+            guard !table.isClosed, table.count < max else { return false }
+            if let slot = table.free.popLast() {
+                table.slots[slot] = exchange
+                exchange.slot = slot
+            } else {
+                exchange.slot = table.slots.count
+                table.slots.append(exchange)
+            }
+            return true
+        }
+    }
+
+    func remove(_ exchange: Exchange) {
+        guard let slot = exchange.slot else { return }
+        table.withLock { table in
+            table.slots[slot] = nil
+            table.free.append(slot)
+        }
+        exchange.slot = nil
+    }
+
+    /// After this nothing comes in any more.
+    func close() { table.withLock { $0.isClosed = true } }
+
+    func exchanges(where isWanted: (Exchange) -> Bool) -> [Exchange] {
+        table.withLock { $0.slots.compactMap { $0 }.filter(isWanted) }
+    }
+}

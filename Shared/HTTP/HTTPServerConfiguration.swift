@@ -1,0 +1,48 @@
+/// Where a server listens, and the limits that keep any client from having more of it than its share.
+package struct HTTPServerConfiguration: Sendable {
+    /// A name or an address; loopback unless told otherwise.
+    package var host = "127.0.0.1"
+    /// 0 lets the system choose; `HTTPServer.start` says which it was.
+    package var port = 0
+    package var bodyBytesMax = 65536
+    /// How long a body may take to arrive, however slowly its bytes drip.
+    package var bodyDeadline: Duration = .seconds(30)
+    /// Open connections, each of up to `connectionBytes`; further clients wait in the system's queue until one ends.
+    package var connectionsMax = 4096
+    /// From one address; 0 is no limit, which is right behind a proxy.
+    package var connectionsPerAddressMax = 0
+    /// What the headers of one request may take (431 beyond), and the buffer its body comes through.
+    package var connectionBytes = 16384
+    /// A connection on which nothing moves is closed after this.
+    package var idleSeconds = 30
+    /// Requests that are being handled; beyond, new ones are refused with 503 (see `Route.Importance`).
+    package var requestsInFlightMax = 1024
+    /// What a handler has to answer, on top of the wait the client asked for (`WaitPreference`); then it is cancelled, and
+    /// the client gets 503.
+    package var handlerDeadline: Duration = .seconds(15)
+
+    package init(host: String = "127.0.0.1", port: Int = 0) {
+        self.host = host
+        self.port = port
+    }
+}
+
+/// Why a server doesn't start; the text says what to change.
+package enum HTTPServerError: Error, Hashable, CustomStringConvertible {
+    /// Another process has the port.
+    case portTaken(host: String, port: Int)
+    /// The address isn't one of this machine's, or may not be used.
+    case cannotListen(host: String, port: Int, reason: String)
+    /// The library refused its settings, or memory ran out.
+    case cannotStart
+
+    package var description: String {
+        switch self {
+        case .portTaken(let host, let port):
+            "port \(port) on \(host) is taken by another process; stop it or choose another port"
+        case .cannotListen(let host, let port, let reason):
+            "cannot listen on \(host):\(port): \(reason)"
+        case .cannotStart: "the HTTP library did not start"
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import FoundationEssentials
+
+extension HTTPRequest {
+    /// The body as a value.
+    ///
+    /// - Throws: `Problem`: 415 for another content type, 400 that names the field at fault. Let it pass.
+    package func decode<Value: Decodable>(_ type: Value.Type) throws(Problem) -> Value {
+        if let problem = contentTypeProblem { throw problem }
+        do {
+            return try JSONDecoder().decode(type, from: Data(body))
+        } catch let error as DecodingError {
+            throw Problem(decoding: error, body: body)
+        } catch {
+            throw .badRequest("The body is not a JSON object of the form this path takes.")
+        }
+    }
+
+    /// Why the body can't be read as JSON by its header, or nil.
+    var contentTypeProblem: Problem? {
+        guard let type = headers["Content-Type"] else {
+            return Problem(
+                status: 415, detail: "Say what the body is: send `Content-Type: application/json`.")
+        }
+        let essence = type.prefix { $0 != ";" }.trimmed
+        if essence.equalsIgnoringCase("application/json") { return nil }
+        return Problem(
+            status: 415, detail: "This path takes JSON: send `Content-Type: application/json`.",
+            headers: ["Accept": "application/json"])
+    }
+}
+
+extension Problem {
+    /// The complaint of a decoder in words for the client, with the field and without the data.
+    init(decoding error: DecodingError, body: [UInt8]) {
+        let path: [any CodingKey]
+        let complaint: String
+        switch error {
+        case .keyNotFound(let key, let context):
+            path = context.codingPath + [key]
+            complaint = "is missing"
+        case .typeMismatch(let type, let context):
+            path = context.codingPath
+            complaint = "must be \(Problem.name(of: type))"
+        case .valueNotFound(let type, let context):
+            path = context.codingPath
+            complaint = "must be \(Problem.name(of: type)), not null"
+        case .dataCorrupted(let context):
+            path = context.codingPath
+            complaint = path.isEmpty ? "" : "is not valid: \(context.debugDescription)"
+        @unknown default:
+            path = []
+            complaint = ""
+        }
+        guard !complaint.isEmpty else {
+            self = Problem(unreadable: body)
+            return
+        }
+        self.init(at: path, complaint)
+    }
+
+    /// For an error that names no field: the body isn't JSON, or it has a number that fits no whole number.
+    ///
+    /// The decoder says the same for both, so the body is read once more, as plain JSON.
+    private init(unreadable body: [UInt8]) {
+        guard let tree = try? JSONDecoder().decode(JSONTree.self, from: Data(body)) else {
+            self = .badRequest("The body is not JSON. Check its brackets, commas and quotes.")
+            return
+        }
+        self.init(at: tree.oddNumber ?? [], "must be a whole number of a reasonable size")
+    }
+
+    private init(at path: [any CodingKey], _ complaint: String) {
+        let pointer = path.map { "/" + ($0.intValue.map(String.init) ?? $0.stringValue) }.joined()
+        let subject = pointer.isEmpty ? "The body" : "`\(pointer)`"
+        self = .badRequest(
+            "\(subject) \(complaint).", errors: [FieldError(pointer: pointer, detail: complaint)])
+    }
+
+    private static func name(of type: Any.Type) -> String {
+        switch type {
+        case is any FixedWidthInteger.Type: "a whole number"
+        case is any BinaryFloatingPoint.Type: "a number"
+        case is String.Type: "a string"
+        case is Bool.Type: "true or false"
+        default: String(describing: type).hasPrefix("Array") ? "a list" : "an object"
+        }
+    }
+}

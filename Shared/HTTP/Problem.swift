@@ -1,0 +1,141 @@
+/// A refusal as RFC 9457 has it: what a handler throws, and what the client gets as `application/problem+json`.
+///
+/// `detail` is for the person at the other end: it says what to do differently. It never repeats what may be secret.
+package struct Problem: Error, Sendable {
+    /// Names the kind of problem for programs: `about:blank` where the status says it all, else a stable relative
+    /// reference such as `/problems/unknown-sku`.
+    package var type: String
+    package var title: String
+    package var status: Int
+    package var detail: String
+    /// One entry for each field at fault.
+    package var errors: [FieldError]
+    /// Further members, by names of letters and digits.
+    package var extensions: [(name: String, value: String)]
+    package var headers: HTTPHeaders
+
+    package init(
+        status: Int, type: String = "about:blank", title: String? = nil, detail: String,
+        errors: [FieldError] = [],
+        extensions: [(name: String, value: String)] = [], headers: HTTPHeaders = [:]
+    ) {
+        self.type = type
+        self.title = title ?? Problem.phrase(status)
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+        self.extensions = extensions
+        self.headers = headers
+    }
+
+    /// A field of the request's body that is at fault, by its JSON pointer (RFC 6901): `/lines/0/quantity`.
+    package struct FieldError: Hashable, Sendable {
+        package let pointer: String
+        package let detail: String
+
+        package init(pointer: String, detail: String) {
+            self.pointer = pointer
+            self.detail = detail
+        }
+    }
+}
+
+extension Problem {
+    package static func badRequest(_ detail: String, errors: [FieldError] = []) -> Problem {
+        Problem(status: 400, detail: detail, errors: errors)
+    }
+
+    package static func notFound(_ detail: String) -> Problem { Problem(status: 404, detail: detail) }
+
+    package static func conflict(_ detail: String, type: String = "about:blank") -> Problem {
+        Problem(status: 409, type: type, detail: detail)
+    }
+
+    package static func unprocessable(
+        _ detail: String, type: String = "about:blank", errors: [FieldError] = []
+    ) -> Problem {
+        Problem(status: 422, type: type, detail: detail, errors: errors)
+    }
+
+    /// Too much at once, or on its way out: the client may try again, and when.
+    package static func unavailable(_ detail: String, retryAfterSeconds: Int = 1) -> Problem {
+        Problem(status: 503, detail: detail, headers: ["Retry-After": "\(retryAfterSeconds)"])
+    }
+
+    /// The answer to send.
+    package var response: HTTPResponse {
+        var response = HTTPResponse(status: status, headers: headers, body: json)
+        response.headers.append("Content-Type", "application/problem+json")
+        return response
+    }
+
+    private static func phrase(_ status: Int) -> String {
+        switch status {
+        case 400: "Bad Request"
+        case 404: "Not Found"
+        case 405: "Method Not Allowed"
+        case 408: "Request Timeout"
+        case 409: "Conflict"
+        case 412: "Precondition Failed"
+        case 413: "Content Too Large"
+        case 415: "Unsupported Media Type"
+        case 422: "Unprocessable Content"
+        case 429: "Too Many Requests"
+        case 503: "Service Unavailable"
+        default: status < 500 ? "Client Error" : "Internal Server Error"
+        }
+    }
+
+    /// Written by hand, so that the members come in the order people read them and shedding stays cheap.
+    private var json: [UInt8] {
+        var out: [UInt8] = []
+        out.reserveCapacity(256)
+        out.append(contentsOf: "{\"type\":".utf8)
+        out.append(jsonString: type)
+        out.append(contentsOf: ",\"title\":".utf8)
+        out.append(jsonString: title)
+        out.append(contentsOf: ",\"status\":\(status),\"detail\":".utf8)
+        out.append(jsonString: detail)
+        for (name, value) in extensions {
+            out.append(UInt8(ascii: ","))
+            out.append(jsonString: name)
+            out.append(UInt8(ascii: ":"))
+            out.append(jsonString: value)
+        }
+        if !errors.isEmpty { out.append(jsonErrors: errors) }
+        out.append(contentsOf: "}\n".utf8)
+        return out
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(jsonErrors errors: [Problem.FieldError]) {
+        append(contentsOf: ",\"errors\":[".utf8)
+        for (index, error) in errors.enumerated() {
+            append(contentsOf: (index == 0 ? "{\"pointer\":" : ",{\"pointer\":").utf8)
+            append(jsonString: error.pointer)
+            append(contentsOf: ",\"detail\":".utf8)
+            append(jsonString: error.detail)
+            append(UInt8(ascii: "}"))
+        }
+        append(UInt8(ascii: "]"))
+    }
+
+    fileprivate mutating func append(jsonString text: String) {
+        append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                append(UInt8(ascii: "\\"))
+                append(byte)
+            case 0..<0x20:
+                let digits = Array<UInt8>("0123456789abcdef".utf8)
+                append(contentsOf: "\\u00".utf8)
+                append(digits[Int(byte >> 4)])
+                append(digits[Int(byte & 15)])
+            default: append(byte)
+            }
+        }
+        append(UInt8(ascii: "\""))
+    }
+}

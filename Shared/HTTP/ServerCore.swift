@@ -1,0 +1,157 @@
+import CMicroHTTPD
+import Synchronization
+
+/// What the daemon's thread does with a request: the access handler of libmicrohttpd, and nothing of starting and stopping.
+///
+/// The handler is called for one request: first with the headers; then for each piece of the body; then when it is
+/// complete; and once more after the connection was resumed, to send the answer.
+final class ServerCore: Sendable {
+    let configuration: HTTPServerConfiguration
+    let router: Router
+    let exchanges = ExchangeTable()
+    let linger = Linger()
+    let isDraining = Atomic<Bool>(false)
+    let shedTotal = Atomic<Int>(0)
+
+    init(configuration: HTTPServerConfiguration, router: Router) {
+        self.configuration = configuration
+        self.router = router
+    }
+
+    /// The first call: whatever the headers alone give a reason to refuse is refused here.
+    func begin(_ connection: OpaquePointer, head: HTTPRequest) -> (Exchange, MHD_Result) {
+        let exchange = Exchange(
+            connection: connection, request: head, deadline: .now + configuration.bodyDeadline)
+        let framing = Framing(head.headers)
+        if let problem = framing.problem { return (exchange, refuse(exchange, problem, hasBody: true)) }
+        switch router.match(head) {
+        case .failure(let problem):
+            return (exchange, refuse(exchange, problem, hasBody: framing.hasBody))
+        case .success(let match):
+            exchange.route = match.route
+            exchange.request.pathParameters = match.parameters
+        }
+        if framing.bodyBytes > configuration.bodyBytesMax {
+            return (exchange, refuse(exchange, tooLarge, hasBody: true))
+        }
+        if exchanges.count >= inFlightMax(exchange) {
+            // The body is small: reading it keeps the connection, which is cheaper than a new one.
+            exchange.refusal = overload()
+        }
+        exchange.request.body.reserveCapacity(framing.bodyBytes)
+        return (exchange, .YES)
+    }
+
+    /// A piece of the body.
+    func receive(_ exchange: Exchange, _ piece: UnsafeRawBufferPointer) -> MHD_Result {
+        guard exchange.request.body.count + piece.count <= configuration.bodyBytesMax else {
+            return refuseAmidBody(exchange, tooLarge)
+        }
+        guard ContinuousClock.now < exchange.deadline else {
+            return refuseAmidBody(
+                exchange, Problem(status: 408, detail: "The body took too long to arrive. Send it in one go.")
+            )
+        }
+        exchange.request.body.append(contentsOf: piece)
+        return .YES
+    }
+
+    /// The request is complete, or its answer is there.
+    func proceed(_ exchange: Exchange) -> MHD_Result {
+        if let response = exchange.takeAnswer() { return queue(response, exchange) }
+        if let problem = exchange.refusal { return queue(problem.response, exchange) }
+        guard let route = exchange.route else { return .NO }
+        let request = exchange.suspend(deadlineAfter: configuration.handlerDeadline)
+        if exchanges.insert(exchange, max: inFlightMax(exchange)) {
+            exchange.run(request, on: route, router: router)
+        } else {
+            exchange.answer(overload().response)
+        }
+        return .YES
+    }
+
+    /// The connection is done with the request, for whatever reason; called once for each.
+    func complete(_ exchange: Exchange) {
+        exchanges.remove(exchange)
+        if exchange.mustLinger { linger.keep(shop_http_socket(exchange.connection)) }
+    }
+
+    private func inFlightMax(_ exchange: Exchange) -> Int {
+        switch exchange.route?.importance {
+        case .ordinary, nil: configuration.requestsInFlightMax
+        case .high: configuration.requestsInFlightMax * 2
+        case .vital: .max
+        }
+    }
+
+    private func overload() -> Problem {
+        shedTotal.add(1, ordering: .relaxed)
+        return .unavailable("There is too much to do at once. Try again in a second.")
+    }
+
+    private var tooLarge: Problem {
+        Problem(
+            status: 413,
+            detail:
+                "The body is larger than \(configuration.bodyBytesMax) bytes. Split the request into smaller ones."
+        )
+    }
+
+    /// Refuses before the body; what there is of it is never taken for a request, since the connection is closed.
+    private func refuse(_ exchange: Exchange, _ problem: Problem, hasBody: Bool) -> MHD_Result {
+        guard hasBody else {
+            exchange.refusal = problem
+            return .YES
+        }
+        exchange.mustLinger = true
+        return queue(problem.response.with("Connection", "close"), exchange)
+    }
+
+    /// Refuses in the middle of the body, where libmicrohttpd takes no answer: it goes straight to the socket, and
+    /// the connection is closed.
+    private func refuseAmidBody(_ exchange: Exchange, _ problem: Problem) -> MHD_Result {
+        exchange.mustLinger = true
+        linger.send(problem.response, to: shop_http_socket(exchange.connection))
+        return .NO
+    }
+
+    private func queue(_ response: HTTPResponse, _ exchange: Exchange) -> MHD_Result {
+        let answer = response.body.withUnsafeBytes { bytes in
+            // The library only reads from the buffer, and copies it before it returns.
+            MHD_create_response_from_buffer(
+                bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), .RESPMEM_MUST_COPY)
+        }
+        guard let answer else { return .NO }
+        defer { MHD_destroy_response(answer) }
+        for (name, value) in response.headers.fields { MHD_add_response_header(answer, name, value) }
+        if isDraining.load(ordering: .relaxed) { MHD_add_response_header(answer, "Connection", "close") }
+        return MHD_queue_response(exchange.connection, UInt32(response.status), answer)
+    }
+}
+
+/// What the headers say about the body's length.
+private struct Framing {
+    var bodyBytes = 0
+    var hasBody = false
+    /// Set where two readers could disagree on where the request ends; that is how requests are smuggled past a proxy.
+    var problem: Problem?
+
+    init(_ headers: HTTPHeaders) {
+        var lengths = 0
+        var encodings = 0
+        for (name, value) in headers.fields {
+            if name.equalsIgnoringCase("Content-Length") {
+                lengths += 1
+                bodyBytes = Int(value) ?? 0
+            } else if name.equalsIgnoringCase("Transfer-Encoding") {
+                encodings += 1
+                if !value.equalsIgnoringCase("chunked") { encodings += 1 }
+            }
+        }
+        hasBody = bodyBytes > 0 || encodings > 0
+        if lengths + encodings > 1 {
+            problem = .badRequest(
+                "Send one Content-Length header, or `Transfer-Encoding: chunked` and no Content-Length.")
+        }
+    }
+}
