@@ -14,6 +14,13 @@ struct DeadLetter: Sendable {
     let errorClass: String
     let error: String
 
+    init(_ offsets: ConsumerOffsets, _ record: KafkaRecord, _ errorClass: String, _ error: String) {
+        self.clusterID = offsets.clusterID
+        self.record = record
+        self.errorClass = errorClass
+        self.error = error
+    }
+
     private static let insert = PostgresStatement(
         "dead_letter.insert",
         """

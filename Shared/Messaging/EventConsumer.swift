@@ -21,7 +21,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
     private let pool: PostgresPool
     private let kafka: KafkaConfiguration
     private let instanceID: String?
-    private let offsets: ConsumerOffsets
+    private let policy: KafkaCluster.Policy
     private let relay: OutboxRelay
     private let logger: Logger
     private let stop = StopFlag()
@@ -32,8 +32,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
     ///   - instanceID: makes the membership static, so that a restarted process resumes at once; nil for a dynamic one.
     package init(
         service: String, handler: Handler, pool: PostgresPool, kafka: KafkaConfiguration, instanceID: String?,
-        clusterID: String,
-        relay: OutboxRelay, logger: Logger
+        policy: KafkaCluster.Policy, relay: OutboxRelay, logger: Logger
     ) {
         self.service = service
         self.topics = Topic.consumed(by: service)
@@ -41,7 +40,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
         self.pool = pool
         self.kafka = kafka
         self.instanceID = instanceID
-        self.offsets = ConsumerOffsets(clusterID: clusterID)
+        self.policy = policy
         self.relay = relay
         self.logger = logger
     }
@@ -97,7 +96,9 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
             configuration: kafka, group: service, instanceID: instanceID, topics: topics.map(\.name),
             logger: logger)
         do {
-            try await consume(from: consumer, progressing)
+            let cluster = KafkaCluster(id: try await consumer.clusterID(timeout: .seconds(5)))
+            try await cluster.admit(policy: policy, pool: pool)
+            try await consume(from: consumer, on: cluster, progressing)
             await consumer.close()
         } catch {
             await consumer.close()
@@ -105,22 +106,33 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
         }
     }
 
-    private func consume(from consumer: KafkaConsumer, _ progressing: () -> Void) async throws {
+    private func consume(
+        from consumer: KafkaConsumer, on cluster: KafkaCluster, _ progressing: () -> Void
+    ) async throws {
+        let offsets = ConsumerOffsets(clusterID: cluster.id)
         var claims: [TopicPartition: ConsumerOffsets.Claim] = [:]
+        var committed = ContinuousClock.now
         while !stop.isSet {
             switch try await poll(consumer) {
             case .assigned(let partitions):
-                claims = try await retrying { try await self.offsets.claim(partitions, in: self.pool) } ?? [:]
-                try await consumer.assign(claims.mapValues(\.next))
+                claims = try await retrying { try await offsets.claim(partitions, in: self.pool) } ?? [:]
+                try await consumer.assign(
+                    claims.mapValues { $0.next > 0 ? $0.next : KafkaConsumer.beginning })
                 assigned.set()
                 logger.debug("partitions assigned", metadata: [LogKey.count: "\(partitions.count)"])
             case .revoked:
                 claims = [:]
             case .records(let records):
-                guard !records.isEmpty else { continue }
-                try await process(records, &claims)
-                await consumer.commit(claims.filter { $0.value.next > 0 }.mapValues(\.next))
-                progressing()
+                if !records.isEmpty {
+                    try await cluster.requireSame(as: consumer.clusterID(timeout: .seconds(5)))
+                    try await process(records, offsets, &claims)
+                    progressing()
+                }
+                // A copy for the tools that show lag, which read Kafka; ours is in Postgres.
+                if committed.duration(to: .now) > .seconds(1) {
+                    await consumer.commit(claims.filter { $0.value.next > 0 }.mapValues(\.next))
+                    committed = .now
+                }
             }
         }
     }
@@ -145,32 +157,38 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
     // MARK: - Batches
 
     private func process(
-        _ records: [KafkaRecord], _ claims: inout [TopicPartition: ConsumerOffsets.Claim]
+        _ records: [KafkaRecord], _ offsets: ConsumerOffsets,
+        _ claims: inout [TopicPartition: ConsumerOffsets.Claim]
     ) async throws {
         let decoded = records.map { record in
             Decoded(record: record, result: Result { () throws(ContractError) in try handler.decode(record) })
         }
-        try await process(decoded[...], &claims)
+        try await process(decoded[...], offsets, &claims)
     }
 
     /// Commits `batch`, or splits it around the record that can't be: the good prefix, the culprit, the rest.
     private func process(
-        _ batch: ArraySlice<Decoded>, _ claims: inout [TopicPartition: ConsumerOffsets.Claim]
+        _ batch: ArraySlice<Decoded>, _ offsets: ConsumerOffsets,
+        _ claims: inout [TopicPartition: ConsumerOffsets.Claim]
     ) async throws {
         let current = claims
         do {
-            guard let next = try await retrying({ try await self.commit(batch, refused: nil, current) })
+            guard
+                let next = try await retrying({ try await self.commit(batch, refused: nil, offsets, current) }
+                )
             else { return }
             claims.merge(next) { _, new in new }
         } catch  where Self.isPermanent(error) {
             guard batch.count > 1 else {
-                let next = try await retrying { try await self.commit(batch, refused: error, current) }
+                let next = try await retrying {
+                    try await self.commit(batch, refused: error, offsets, current)
+                }
                 claims.merge(next ?? [:]) { _, new in new }
                 return
             }
             let middle = batch.startIndex + batch.count / 2
-            try await process(batch[..<middle], &claims)
-            try await process(batch[middle...], &claims)
+            try await process(batch[..<middle], offsets, &claims)
+            try await process(batch[middle...], offsets, &claims)
         }
     }
 
@@ -185,7 +203,8 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
 
     /// One transaction: the fence, the effects, the events, the dead letters, the offsets.
     private func commit(
-        _ batch: ArraySlice<Decoded>, refused: (any Error)?, _ claims: [TopicPartition: ConsumerOffsets.Claim]
+        _ batch: ArraySlice<Decoded>, refused: (any Error)?, _ offsets: ConsumerOffsets,
+        _ claims: [TopicPartition: ConsumerOffsets.Claim]
     ) async throws -> [TopicPartition: ConsumerOffsets.Claim] {
         var next: [TopicPartition: Int64] = [:]
         var messages: [Incoming<Handler.Message>] = []
@@ -198,8 +217,8 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
             case .success(let message) where refused == nil: messages.append(message)
             case .success:
                 let errorClass = (refused as? PostgresError)?.sqlState?.rawValue ?? "state"
-                letters.append(letter(record, errorClass, "\(refused, default: "")"))
-            case .failure(let error): letters.append(letter(record, "contract", "\(error)"))
+                letters.append(DeadLetter(offsets, record, errorClass, "\(refused, default: "")"))
+            case .failure(let error): letters.append(DeadLetter(offsets, record, "contract", "\(error)"))
             }
         }
         let (moves, handling, parked) = (next, messages, letters)
@@ -242,10 +261,6 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
                 .received, order: message.event.subject, message.event.type,
                 detail: "+\(seconds * 1000 + milliseconds)ms")
         }
-    }
-
-    private func letter(_ record: KafkaRecord, _ errorClass: String, _ error: String) -> DeadLetter {
-        DeadLetter(clusterID: offsets.clusterID, record: record, errorClass: errorClass, error: error)
     }
 
     // MARK: - Retries

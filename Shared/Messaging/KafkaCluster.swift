@@ -47,12 +47,20 @@ package struct KafkaCluster: Sendable {
         guard try row.int64(1) == 0 || policy == .rewind else { throw ClusterError.unknown(cluster: id) }
         _ = try await pool.query(Self.insert(id))
     }
+
+    /// Checks, after records were sent or read, that the addresses didn't lead to another cluster meanwhile.
+    ///
+    /// - Throws: `ClusterError.replaced`; the caller makes a new client and starts over from that cluster's cursor.
+    func requireSame(as current: String) throws {
+        guard current == id else { throw ClusterError.replaced(cluster: id, by: current) }
+    }
 }
 
 /// Why a service must not publish or consume on this cluster yet.
 package enum ClusterError: Error, CustomStringConvertible {
     case unknown(cluster: String)
     case databaseChanged(cluster: String)
+    case replaced(cluster: String, by: String)
 
     package var description: String {
         switch self {
@@ -62,6 +70,7 @@ package enum ClusterError: Error, CustomStringConvertible {
         case .databaseChanged(let cluster):
             "this database was restored or upgraded, so the outbox cursor for cluster \(cluster) has no meaning here: "
                 + "run `shop outbox rewind --all` to publish what is retained again"
+        case .replaced(let cluster, let other): "the Kafka cluster \(cluster) was replaced by \(other)"
         }
     }
 }

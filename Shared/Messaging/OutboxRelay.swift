@@ -12,8 +12,10 @@ package final class OutboxRelay: Sendable {
     /// The most rows in flight; each has its place in librdkafka's queue.
     static let batchMax = 2000
 
+    private let service: String
     private let database: PostgresConfiguration
     private let kafka: KafkaConfiguration
+    private let policy: KafkaCluster.Policy
     private let logger: Logger
     private let pool: PostgresPool
     private let stop = StopFlag()
@@ -24,9 +26,13 @@ package final class OutboxRelay: Sendable {
     ///   - database: the relay opens one connection of its own, with `synchronous_commit=off`: all it writes is its
     ///     place, and losing the last of that is a few duplicates.
     ///   - pool: for the ticks, which are written also while Kafka is away and the relay waits for it.
+    ///   - policy: what to do on a Kafka cluster this service never published to.
     package init(
-        database: PostgresConfiguration, pool: PostgresPool, kafka: KafkaConfiguration, logger: Logger
+        service: String, database: PostgresConfiguration, pool: PostgresPool, kafka: KafkaConfiguration,
+        policy: KafkaCluster.Policy, logger: Logger
     ) {
+        self.service = service
+        self.policy = policy
         self.database = database
         self.pool = pool
         self.kafka = kafka
@@ -34,12 +40,10 @@ package final class OutboxRelay: Sendable {
     }
 
     /// Relays until `close()`; takes the loss of Postgres, of Kafka and of the lead in its stride.
-    ///
-    /// - Parameter clusterID: the Kafka cluster, already admitted by `KafkaCluster`.
-    package func run(on clusterID: String) async {
+    package func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await pulse(self.wake, every: .milliseconds(50), until: self.stop) }
-            group.addTask { await self.relay(on: clusterID) }
+            group.addTask { await self.relay() }
             group.addTask { await self.tick() }
         }
     }
@@ -69,11 +73,11 @@ package final class OutboxRelay: Sendable {
         }
     }
 
-    private func relay(on clusterID: String) async {
+    private func relay() async {
         var backoff = Backoff()
         while !stop.isSet {
             do {
-                try await lead(on: clusterID) { backoff.reset() }
+                try await lead { backoff.reset() }
             } catch is DeposedError {
                 logger.info("relay deposed, starting over")
             } catch {
@@ -86,19 +90,21 @@ package final class OutboxRelay: Sendable {
     }
 
     /// One term as the leader: from winning the lock to losing the connection, the producer or the cursor.
-    private func lead(on clusterID: String, _ leading: () -> Void) async throws {
+    private func lead(_ leading: () -> Void) async throws {
         let connection = try await PostgresConnection.connect(database, logger: logger)
-        let store = OutboxStore(connection: connection, clusterID: clusterID)
         do {
-            while try await !store.becomeLeader() {
+            while try await !OutboxStore.becomeLeader(on: connection) {
                 await stop.sleep(.milliseconds(500))
                 if stop.isSet { return await connection.close() }
             }
-            guard var cursor = try await store.takeCursor() else { throw DeposedError() }
             let producer = try KafkaProducer(configuration: kafka, logger: logger)
             do {
+                let cluster = KafkaCluster(id: try await producer.clusterID(timeout: .seconds(5)))
+                try await cluster.admit(policy: policy, pool: pool)
+                let topics = Topic.all.filter { $0.publisher == service }.map(\.name)
+                try await producer.prepare(topics: topics, timeout: .seconds(5))
                 leading()
-                try await publish(from: &cursor, store: store, producer: producer)
+                try await publish(to: cluster, by: producer, from: connection)
                 await producer.close(timeout: .seconds(5))
             } catch {
                 await producer.close(timeout: .zero)
@@ -112,13 +118,16 @@ package final class OutboxRelay: Sendable {
     }
 
     private func publish(
-        from cursor: inout OutboxStore.Cursor, store: OutboxStore, producer: KafkaProducer
+        to cluster: KafkaCluster, by producer: KafkaProducer, from connection: PostgresConnection
     ) async throws {
+        let store = OutboxStore(connection: connection, clusterID: cluster.id)
+        guard var cursor = try await store.takeCursor() else { throw DeposedError() }
         cursor.until = try await store.nextTick(after: cursor)
         var (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
         while true {
             if let last = rows.last, let end = until {
                 try await send(rows, with: producer)
+                try await cluster.requireSame(as: producer.clusterID(timeout: .seconds(5)))
                 if rows.count == Self.batchMax {
                     cursor.until = end
                     cursor.seq = last.seq

@@ -79,8 +79,8 @@ struct OutboxStore: Sendable {
         """)
 
     /// True when this connection is the service's one relay; held until the connection ends.
-    func becomeLeader() async throws -> Bool {
-        guard let row = try await connection.query(Self.lock()).first else { return false }
+    static func becomeLeader(on connection: PostgresConnection) async throws -> Bool {
+        guard let row = try await connection.query(lock()).first else { return false }
         return try row.bool(0)
     }
 
