@@ -65,6 +65,7 @@ let package = Package(
         library("CPostgres", pkgConfig: "libpq", apt: "libpq-dev", brew: "libpq"),
         library("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev", brew: "libmicrohttpd"),
         library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev", brew: "curl"),
+        .systemLibrary(name: "CSystem", path: "Shared/CSystem"),
         shared("Kernel"),
         shared("Contracts", ["Kernel"]),
         shared("Observability", ["Kernel"]),
@@ -74,7 +75,7 @@ let package = Package(
         shared("Messaging", ["Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
         shared("HTTP", ["CMicroHTTPD", "Kernel", "Observability"]),
         shared("Curl", ["CCurl", "BlockingIO"]),
-        shared("ServiceRuntime", ["HTTP", "Kernel", "Observability"]),
+        shared("ServiceRuntime", ["CSystem", "HTTP", "Kafka", "Messaging", "Observability", "Postgres"]),
         tool(
             "ShopTool", ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
             path: "Shop"),
