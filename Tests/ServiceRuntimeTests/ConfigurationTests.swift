@@ -119,7 +119,9 @@ struct ConfigurationTests {
                 == true)
         let environment = ["ORDER_TOKEN_FILE": "/run/secrets/token"].merging(database) { $1 }
         #expect(throws: ConfigurationError("ORDER_TOKEN_FILE names an empty file: /run/secrets/token")) {
-            try Configuration(service.table, environment: environment, prefixes: [], service: "orders") { _ in "\n" }
+            try Configuration(service.table, environment: environment, prefixes: [], service: "orders") { _ in
+                "\n"
+            }
         }
         #expect(faults(["ORDER_TOKEN_FILE": "/x", "ORDER_TOKEN": "y"]).first?.contains("both set") == true)
     }
