@@ -38,12 +38,15 @@ func service(_ name: String, extra: [Target.Dependency] = []) -> [Target] {
     ]
     return [
         .target(
-            name: "\(name)Domain", dependencies: ["Kernel"], path: "Services/\(name)/Domain", swiftSettings: settings),
+            name: "\(name)Domain", dependencies: ["Kernel"], path: "Services/\(name)/Domain",
+            swiftSettings: settings),
         .executableTarget(
             name: "\(name)Service", dependencies: [.byName(name: "\(name)Domain")] + parts + extra,
             path: "Services/\(name)/Service", swiftSettings: settings),
         tests("\(name)DomainTests", [.byName(name: "\(name)Domain"), "Kernel"]),
-        tests("\(name)ServiceTests", [.byName(name: "\(name)Service"), .byName(name: "\(name)Domain")] + parts + extra),
+        tests(
+            "\(name)ServiceTests",
+            [.byName(name: "\(name)Service"), .byName(name: "\(name)Domain")] + parts + extra),
     ]
 }
 
@@ -72,13 +75,14 @@ let package = Package(
         shared("Messaging", ["Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
         shared("HTTP", ["CMicroHTTPD", "Kernel", "Observability"]),
         shared("Curl", ["CCurl", "BlockingIO"]),
-        shared("ServiceRuntime", ["CSystem", "HTTP", "Observability"]),
+        shared("ServiceRuntime", ["CSystem", "HTTP", "Kafka", "Messaging", "Observability", "Postgres"]),
         tool(
             "ShopTool", ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
             path: "Shop"),
         tool("LocalBroker", ["Kafka"], path: "LocalBroker"),
         .target(
-            name: "TestSupport", dependencies: ["Kafka", "Postgres", "Kernel"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Kafka", "Postgres", "Kernel", "Observability"],
+            path: "Tests/TestSupport",
             swiftSettings: settings),
         tests("KernelTests", ["Kernel"]),
         tests("ContractsTests", ["Contracts", "Kernel"], exclude: ["Golden"]),
@@ -92,5 +96,6 @@ let package = Package(
         tests("ServiceRuntimeTests", ["ServiceRuntime", "HTTP", "Observability"]),
         tests("TidyTests", []),
         tests("SystemTests", ["Contracts", "Curl", "Kafka", "Kernel", "Postgres"]),
-    ] + service("Orders") + service("Inventory") + service("Payments") + service("Notifications", extra: ["Curl"])
+    ] + service("Orders") + service("Inventory") + service("Payments")
+        + service("Notifications", extra: ["Curl"])
 )

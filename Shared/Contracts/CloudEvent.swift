@@ -73,7 +73,8 @@ extension CloudEvent {
         self.init(
             id: id, type: try required("ce_type"), time: time, subject: found["ce_subject"] ?? "",
             correlationID: found["ce_correlationid"].flatMap { Identifier($0) },
-            causationID: found["ce_causationid"].flatMap { Identifier($0) }, traceparent: found["traceparent"],
+            causationID: found["ce_causationid"].flatMap { Identifier($0) },
+            traceparent: found["traceparent"],
             version: version)
     }
 }

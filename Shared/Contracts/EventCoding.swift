@@ -8,7 +8,7 @@ package enum EventCoding {
     /// The JSON of an event.
     ///
     /// - Throws: only for a value JSON can't hold, which no event of ours has.
-    package static func encode(_ event: some Event) throws -> [UInt8] {
+    package static func encode(_ event: some Encodable) throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return Array(try encoder.encode(event))
@@ -31,16 +31,27 @@ package enum EventCoding {
 }
 
 extension DecodingError {
-    /// The path and the complaint, without any of the data, which may be a customer's.
+    /// The path and the complaint, `lines.0.sku is missing`, without any of the data, which may be a customer's.
     package var summary: String {
         switch self {
-        case .keyNotFound(let key, let context): "\(path(context) + [key.stringValue]) is missing"
-        case .typeMismatch(let type, let context): "\(path(context)) is not of type \(type)"
-        case .valueNotFound(_, let context): "\(path(context)) is null"
-        case .dataCorrupted(let context): "\(path(context)) \(context.debugDescription)"
+        case .keyNotFound(let key, let context): "\(Self.path(context.codingPath + [key])) is missing"
+        case .typeMismatch(let type, let context): "\(Self.path(context.codingPath)) is not of type \(type)"
+        case .valueNotFound(_, let context): "\(Self.path(context.codingPath)) is null"
+        case .dataCorrupted(let context): "\(Self.path(context.codingPath)) \(Self.complaint(context))"
         @unknown default: "it can't be decoded"
         }
     }
 
-    private func path(_ context: Context) -> [String] { context.codingPath.map(\.stringValue) }
+    private static func path(_ keys: [any CodingKey]) -> String {
+        guard !keys.isEmpty else { return "the event" }
+        return keys.map { key in key.intValue.map { String($0) } ?? key.stringValue }.joined(separator: ".")
+    }
+
+    /// Foundation's own words may quote the value; those of our types begin like this and never do.
+    private static func complaint(_ context: Context) -> String {
+        if context.debugDescription.hasPrefix("not a") { return "is \(context.debugDescription)" }
+        // Of a number that is not an Int64 Foundation doesn't say where it stands.
+        return context.codingPath.isEmpty
+            ? "is not valid JSON, or a number doesn't fit" : "has no valid value"
+    }
 }

@@ -25,7 +25,8 @@ package struct OrderCreated: OrderEvent {
     package let paymentToken: String
 
     package init(
-        orderId: Identifier, customerId: String, email: String?, lines: [Line], total: Money, paymentToken: String
+        orderId: Identifier, customerId: String, email: String?, lines: [Line], total: Money,
+        paymentToken: String
     ) {
         self.orderId = orderId
         self.customerId = customerId

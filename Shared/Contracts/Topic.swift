@@ -34,23 +34,30 @@ extension Topic {
     package static let paymentsRefunded = order("payments.refunded", to: ["orders"])
     package static let notificationsSent = order("notifications.sent", to: [])
     package static let inventoryStock = Topic(
-        name: "inventory.stock", key: .sku, retention: .compacted, publisher: "inventory", consumers: ["orders"])
+        name: "inventory.stock", key: .sku, retention: .compacted, publisher: "inventory",
+        consumers: ["orders"])
 
     /// Every topic of the shop; `shop setup` makes them from this and no service makes any.
-    package static let all: [Topic] = [
-        ordersCreated, ordersConfirmed, ordersCancelling, ordersCancelled, inventoryReserved, inventoryRejected,
-        inventoryReleased, paymentsCaptured, paymentsDeclined, paymentsVoided, paymentsRefunded, notificationsSent,
-        inventoryStock,
-    ] + ["orders", "inventory", "payments", "notifications"].map(deadLetters(of:))
+    package static let all: [Topic] =
+        [
+            ordersCreated, ordersConfirmed, ordersCancelling, ordersCancelled, inventoryReserved,
+            inventoryRejected,
+            inventoryReleased, paymentsCaptured, paymentsDeclined, paymentsVoided, paymentsRefunded,
+            notificationsSent,
+            inventoryStock,
+        ] + ["orders", "inventory", "payments", "notifications"].map(deadLetters(of:))
 
     /// Where a service shows what it could not handle. For people: the rows in its schema are what counts.
     package static func deadLetters(of service: String) -> Topic {
         Topic(
-            name: "\(service).deadLetters", key: .orderID, retention: .days(30), publisher: service, consumers: [])
+            name: "\(service).deadLetters", key: .orderID, retention: .days(30), publisher: service,
+            consumers: [])
     }
 
     /// The topics a service reads, in the table's order.
-    package static func consumed(by service: String) -> [Topic] { all.filter { $0.consumers.contains(service) } }
+    package static func consumed(by service: String) -> [Topic] {
+        all.filter { $0.consumers.contains(service) }
+    }
 
     private static func order(_ name: String, to consumers: [String]) -> Topic {
         Topic(

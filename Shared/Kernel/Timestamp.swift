@@ -85,6 +85,7 @@ extension Timestamp: CustomStringConvertible {
             while places > 6 { (fraction, places) = (fraction / 10, places - 1) }
         }
         let days = Timestamp.days(year: year, month: month, day: day)
+        guard Timestamp.civil(daysSince1970: days).day == day else { return nil }  // such as 31 February
         let seconds = days * 86400 + hour * 3600 + minute * 60 + second
         self.init(unixMicroseconds: seconds * 1_000_000 + fraction)
     }
@@ -100,7 +101,8 @@ extension Timestamp: CustomStringConvertible {
         let month = (5 * dayOfYear + 2) / 153
         let civilMonth = month < 10 ? month + 3 : month - 9
         return (
-            yearOfEra + era * 400 + (civilMonth <= 2 ? 1 : 0), civilMonth, dayOfYear - (153 * month + 2) / 5 + 1
+            yearOfEra + era * 400 + (civilMonth <= 2 ? 1 : 0), civilMonth,
+            dayOfYear - (153 * month + 2) / 5 + 1
         )
     }
 
@@ -118,7 +120,8 @@ extension Timestamp: Codable {
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         guard let value = Timestamp(try container.decode(String.self)) else {
-            throw DecodingError.dataCorruptedError(in: container, debugDescription: "not an RFC 3339 time in UTC")
+            throw DecodingError.dataCorruptedError(
+                in: container, debugDescription: "not an RFC 3339 time in UTC")
         }
         self = value
     }

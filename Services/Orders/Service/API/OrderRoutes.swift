@@ -1,0 +1,160 @@
+import HTTP
+import Kernel
+import Messaging
+import Observability
+import OrdersDomain
+import Postgres
+
+/// The HTTP side of orders: how clients place, read and cancel.
+struct OrderRoutes: Sendable {
+    let pool: PostgresPool
+    let relay: OutboxRelay
+    let commands: OrderCommandHandler
+    let placements: GroupCommit<OrderPlacement.Request, OrderPlacement.Answer>
+    let waiters: OrderWaiters
+    let logger: Logger
+
+    var routes: [Route] {
+        [
+            Route(.post, "/v1/orders", body: .json) { try await place($0) },
+            Route(.get, "/v1/orders") { try await list($0) },
+            Route(.get, "/v1/orders/{id}") { try await read($0) },
+            Route(.post, "/v1/orders/{id}/cancellation", importance: .high) { try await cancel($0) },
+        ]
+    }
+
+    private func place(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let key = try request.idempotencyKey()
+        let draft = try request.decode(OrderRequest.self).draft
+        let violations = draft.violations
+        guard violations.isEmpty else { throw Problem.invalid(violations) }
+        let now = Timestamp.now()
+        let placement = OrderPlacement.Request(
+            id: .v7(at: now), key: key, draft: draft, traceparent: request.headers["traceparent"],
+            receivedAt: now)
+        guard let wait = request.preferredWait else {
+            let (order, replayed) = try await submit(placement)
+            return try answer(order, replayed: replayed, placed: true)
+        }
+        let until = ContinuousClock.now + wait.duration
+        async let ending = waiters.wait(for: placement.id, until: until)
+        let (order, replayed): (OrderView, Bool)
+        do {
+            (order, replayed) = try await submit(placement)
+        } catch {
+            waiters.release(placement.id)
+            throw error
+        }
+        if replayed { waiters.release(placement.id) }
+        let last: OrderView
+        if let ending = await ending {
+            last = order.ended(ending)
+        } else {
+            last = try await waited(for: order.id, until: until)
+        }
+        return try answer(last, replayed: replayed, placed: true).applying(wait)
+    }
+
+    private func submit(_ placement: OrderPlacement.Request) async throws -> (OrderView, replayed: Bool) {
+        do {
+            switch try await placements.submit(placement) {
+            case .placed(let order):
+                logger.flow(.request, order: order.id.description, "POST /v1/orders → 202")
+                return (order, false)
+            case .known(let id): return (try await find(id), true)
+            case .keyReused: throw Problem.keyReused
+            case .refused(let violations): throw Problem.invalid(violations)
+            }
+        } catch is OverloadedError {
+            throw Problem.overloaded
+        }
+    }
+
+    private func read(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let id = try identifier(request)
+        var order = try await find(id)
+        guard let wait = request.preferredWait else {
+            let tag = ETag(version: order.version)
+            return request.alreadyHas(tag) ? .notModified(tag) : try .json(order).with(tag)
+        }
+        if !order.hasEnded { order = try await waited(for: id, until: .now + wait.duration) }
+        return try HTTPResponse.json(order).with(ETag(version: order.version)).applying(wait)
+    }
+
+    private func list(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let status = try request.query("status").map { text in
+            guard let status = OrderStatus(rawValue: text) else {
+                throw Problem.badRequest("`status` is one of pending, confirmed, cancelling, cancelled.")
+            }
+            return status
+        }
+        let cursor = try request.cursor(parts: 1).map { cursor in
+            guard let id = Identifier(cursor.key[0]) else {
+                throw Problem.badRequest("`cursor` must be the `nextCursor` of the page before, unchanged.")
+            }
+            return id
+        }
+        let page = try await OrderQueries.list(
+            after: cursor, customer: request.query("customerId"), status: status, limit: try request.limit(),
+            in: pool)
+        return try .json(
+            OrderList(orders: page.orders, nextCursor: page.next.map { Cursor([$0.description]).text }))
+    }
+
+    private func cancel(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let id = try identifier(request)
+        let command = OrderCommandHandler.Command(orderID: id, message: .cancel(by: .customer), cause: nil)
+        let (answers, handled) = try await pool.transaction { transaction in
+            let (answers, handled) = try await commands.apply([command], in: transaction)
+            Outbox.append(handled.events, to: transaction)
+            return (answers, handled)
+        }
+        guard let answer = answers.first ?? nil else { throw Problem.noSuchOrder() }
+        if !handled.events.isEmpty { relay.eventsWritten() }
+        handled.afterCommit?()
+        if answer.outcome == .refused { throw Problem.confirmedAlready }
+        logger.flow(.request, order: id.description, "POST /v1/orders/{id}/cancellation")
+        return try self.answer(try await find(id), replayed: false, placed: false)
+    }
+
+    /// The order after it ended or the time was up, whichever is first.
+    private func waited(for id: Identifier, until: ContinuousClock.Instant) async throws -> OrderView {
+        async let ending = waiters.wait(for: id, until: until)
+        let order: OrderView
+        do {
+            order = try await find(id)
+        } catch {
+            waiters.release(id)
+            throw error
+        }
+        if order.hasEnded { waiters.release(id) }
+        if let ending = await ending { return order.ended(ending) }
+        return order.hasEnded ? order : try await find(id)
+    }
+
+    private func find(_ id: Identifier) async throws -> OrderView {
+        guard let order = try await OrderQueries.find([id], in: pool).first else {
+            throw Problem.noSuchOrder()
+        }
+        return order
+    }
+
+    private func identifier(_ request: HTTPRequest) throws -> Identifier {
+        guard let id = Identifier(request.parameter("id")) else { throw Problem.noSuchOrder() }
+        return id
+    }
+
+    /// 200 when nothing more can happen to the order, 202 while it dances.
+    private func answer(_ order: OrderView, replayed: Bool, placed: Bool) throws -> HTTPResponse {
+        var response = try HTTPResponse.json(order, status: order.hasEnded ? 200 : 202)
+            .with(ETag(version: order.version))
+        if placed { response = response.with("Location", "/v1/orders/\(order.id)") }
+        return replayed ? response.with("Idempotency-Replayed", "true") : response
+    }
+}
+
+/// A page of orders.
+private struct OrderList: Encodable {
+    let orders: [OrderView]
+    let nextCursor: String?
+}

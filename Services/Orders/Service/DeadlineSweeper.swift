@@ -1,0 +1,59 @@
+import Kernel
+import Messaging
+import Observability
+import OrdersDomain
+import Postgres
+
+/// Cancels orders that took too long. Orders alone owns deadlines; the others never guess.
+///
+/// Walks the index of deadlines once from the oldest and then stays at its end, so that each order is looked at once,
+/// whatever lies behind. Another instance does the same; the decider makes the second cancellation nothing.
+struct DeadlineSweeper: Sendable {
+    let pool: PostgresPool
+    let relay: OutboxRelay
+    let commands: OrderCommandHandler
+    /// How long an order may take; a very short one may pass before the order itself is committed.
+    let deadline: Duration
+    let logger: Logger
+
+    private static let chunk = 1000
+    /// After this long every transaction that placed an order has ended, whatever became of it.
+    private static let commitMax = Duration.seconds(10)
+
+    func run(until stop: StopFlag) async {
+        var position = OrderStore.SweepPosition()
+        while !stop.isSet {
+            do {
+                if try await sweep(from: &position) { continue }
+            } catch {
+                logger.warning("deadlines not swept, trying again", metadata: [LogKey.error: "\(error)"])
+            }
+            await stop.sleep(.milliseconds(250))
+        }
+    }
+
+    /// True when there may be more to do at once.
+    private func sweep(from position: inout OrderStore.SweepPosition) async throws -> Bool {
+        let now = Timestamp.now()
+        let overdue = try await OrderStore.overdue(after: position, at: now, limit: Self.chunk, in: pool)
+        guard let last = overdue.last else { return false }
+        let late = overdue.filter(\.isPending).map {
+            OrderCommandHandler.Command(orderID: $0.id, message: .cancel(by: .deadline), cause: nil)
+        }
+        if !late.isEmpty {
+            let handled = try await pool.transaction { transaction in
+                let (_, handled) = try await commands.apply(late, in: transaction)
+                Outbox.append(handled.events, to: transaction)
+                return handled
+            }
+            relay.eventsWritten()
+            handled.afterCommit?()
+        }
+        // What is overdue sooner than that may have neighbours still to be committed, so it is looked at again.
+        let settled = now.advanced(by: min(.zero, deadline - Self.commitMax))
+        if last.deadline <= settled {
+            position = OrderStore.SweepPosition(deadline: last.deadline, id: last.id)
+        }
+        return overdue.count == Self.chunk && last.deadline <= settled
+    }
+}

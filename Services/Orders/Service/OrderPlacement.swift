@@ -1,0 +1,119 @@
+import Contracts
+import FoundationEssentials
+import Kernel
+import Messaging
+import OrdersDomain
+import Postgres
+
+/// Writes new orders, many in one transaction: idempotency key, order and `orders.created` together or not at all.
+struct OrderPlacement: Sendable {
+    /// A valid draft under the id it will have.
+    struct Request: Sendable {
+        let id: Identifier
+        let key: String
+        let draft: OrderDraft
+        let traceparent: String?
+        let receivedAt: Timestamp
+    }
+
+    enum Answer: Sendable {
+        case placed(OrderView)
+        /// The key stands for this order, and the body is the same.
+        case known(Identifier)
+        case keyReused
+        case refused([Violation])
+    }
+
+    let pool: PostgresPool
+    let relay: OutboxRelay
+    /// How long an order may take to be confirmed.
+    let deadline: Duration
+
+    /// Two round trips: claim the keys and read the prices; write what is new and commit.
+    func write(_ requests: [Request]) async throws -> [Answer] {
+        let keys = requests.map {
+            IdempotencyStore.Request(key: $0.key, body: $0.draft.canonical, orderID: $0.id)
+        }
+        let skus = Set(requests.lazy.flatMap { $0.draft.lines.lazy.map(\.sku) })
+        let answers = try await pool.transaction { transaction in
+            let results = try await transaction.pipeline([
+                IdempotencyStore.claim(keys), ProductStore.prices(of: skus),
+            ])
+            let claimed = Set(try results[0].map { try $0.identifier(0) })
+            let prices = try ProductStore.prices(from: results[1])
+            let known =
+                claimed.count == keys.count
+                ? [:] : try await IdempotencyStore.find(keys, in: transaction)
+            var batch = Batch()
+            for (index, request) in requests.enumerated() {
+                if claimed.contains(request.id) {
+                    try batch.place(request, prices: prices, deadline: deadline)
+                    if case .refused = batch.answers[index] { batch.released.append(keys[index]) }
+                } else {
+                    batch.repeated(known[index])
+                }
+            }
+            OrderStore.insert(batch.placed, in: transaction)
+            IdempotencyStore.release(batch.released, in: transaction)
+            Outbox.append(batch.events, to: transaction)
+            return batch.settled()
+        }
+        relay.eventsWritten()
+        return answers
+    }
+
+    /// What a transaction of this kind comes to, decided in memory.
+    private struct Batch {
+        var answers: [Answer] = []
+        var placed: [OrderStore.Placed] = []
+        var events: [OutgoingEvent] = []
+        var released: [IdempotencyStore.Request] = []
+
+        mutating func place(_ request: Request, prices: [String: Money], deadline: Duration) throws {
+            let priced: PricedOrder
+            do throws(RequestRefused) {
+                priced = try request.draft.priced(by: prices)
+            } catch {
+                answers.append(.refused(error.violations))
+                return
+            }
+            let lines = priced.lines.map {
+                OrderCreated.Line(sku: $0.sku, quantity: $0.quantity, unitPrice: $0.unitPrice)
+            }
+            let order = OrderStore.Placed(
+                id: request.id, draft: request.draft, priced: priced,
+                lines: String(decoding: try JSONEncoder().encode(lines), as: UTF8.self),
+                createdAt: request.receivedAt, deadline: request.receivedAt.advanced(by: deadline))
+            let created = OrderCreated(
+                orderId: request.id, customerId: request.draft.customerId, email: request.draft.email,
+                lines: lines,
+                total: priced.total, paymentToken: request.draft.paymentToken)
+            placed.append(order)
+            events.append(
+                try OutgoingEvent(
+                    created, version: 1, cause: nil, traceparent: request.traceparent, at: request.receivedAt)
+            )
+            answers.append(.placed(OrderView(placed: order, lines: lines)))
+        }
+
+        mutating func repeated(_ known: IdempotencyStore.Known?) {
+            guard let known, known.sameBody else {
+                answers.append(.keyReused)
+                return
+            }
+            answers.append(.known(known.orderID))
+        }
+
+        /// A repetition of a request that was refused in this same batch is refused with it.
+        func settled() -> [Answer] {
+            guard !released.isEmpty else { return answers }
+            let refusals = Dictionary(
+                zip(
+                    released.map(\.orderID), answers.filter { if case .refused = $0 { true } else { false } }),
+                uniquingKeysWith: { first, _ in first })
+            return answers.map { answer in
+                if case .known(let id) = answer, let refusal = refusals[id] { refusal } else { answer }
+            }
+        }
+    }
+}

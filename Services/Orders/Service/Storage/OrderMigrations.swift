@@ -1,0 +1,54 @@
+import Messaging
+import Postgres
+
+/// The schema `orders`. Append-only: what was released is never edited, only followed.
+let orderMigrations: [Migration] = [
+    messagingMigration,
+    Migration(
+        number: 2, name: "orders",
+        sql: """
+            -- One row per order. No index has a column that changes, so every update stays on its page (HOT).
+            -- `status` and `reason` follow from the three facts; they stand here for people and for lists.
+            CREATE TABLE orders (
+                id uuid PRIMARY KEY,
+                customer_id text NOT NULL,
+                email text,
+                lines jsonb NOT NULL,
+                total_amount bigint NOT NULL,
+                currency text NOT NULL,
+                stock text NOT NULL DEFAULT 'open',
+                money text NOT NULL DEFAULT 'open',
+                cancelled_by text,
+                status text NOT NULL DEFAULT 'pending',
+                reason text,
+                version bigint NOT NULL DEFAULT 1,
+                created_at timestamptz NOT NULL,
+                updated_at timestamptz NOT NULL,
+                deadline timestamptz NOT NULL,
+                CONSTRAINT orders_total_not_negative CHECK (total_amount >= 0),
+                CONSTRAINT orders_status CHECK (status IN ('pending', 'confirmed', 'cancelling', 'cancelled'))
+            ) WITH (fillfactor = 80);
+            CREATE INDEX orders_by_customer ON orders (customer_id, id);
+            CREATE INDEX orders_by_deadline ON orders (deadline);
+
+            -- The answer to a repeated POST. The primary key is the concurrency control; a row is written in the
+            -- transaction of its order, so none can outlive a crash without one.
+            CREATE TABLE idempotency_key (
+                key text PRIMARY KEY,
+                fingerprint bytea NOT NULL,
+                order_id uuid NOT NULL,
+                created_at timestamptz NOT NULL DEFAULT now()
+            );
+            CREATE INDEX idempotency_key_by_age ON idempotency_key USING brin (created_at);
+
+            -- Our copy of `inventory.stock`: what is sold, and at which price.
+            CREATE TABLE product (
+                sku text PRIMARY KEY,
+                name text NOT NULL,
+                price_amount bigint NOT NULL,
+                currency text NOT NULL,
+                available bigint NOT NULL,
+                version bigint NOT NULL
+            ) WITH (fillfactor = 50);
+            """),
+]

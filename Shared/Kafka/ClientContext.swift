@@ -1,0 +1,53 @@
+import CRDKafka
+import Observability
+import Synchronization
+
+/// What the callbacks of one librdkafka client share: the opaque pointer of its configuration.
+///
+/// Callbacks come from any thread of the library, so everything in here is immutable or behind a mutex.
+final class ClientContext: Sendable {
+    let logger: Logger
+    let rebalances = RebalanceInbox()
+    private let lastError = Mutex<(code: Int32, at: ContinuousClock.Instant)?>(nil)
+
+    /// A broker that stays away reports the same error at every attempt; one line a minute says as much.
+    private static let repeatInterval = Duration.seconds(60)
+
+    init(logger: Logger, clientID: String) {
+        var logger = logger
+        logger[metadataKey: LogKey.kafkaClient] = clientID
+        self.logger = logger
+    }
+
+    static func of(_ opaque: UnsafeMutableRawPointer?) -> ClientContext? {
+        opaque.map { Unmanaged<ClientContext>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    /// Logs an error that passes by itself; only its first occurrence is a warning.
+    func note(_ code: rd_kafka_resp_err_t, _ reason: String) {
+        let now = ContinuousClock.now
+        let isRepeated = lastError.withLock { last in
+            if let last, last.code == code.rawValue, now - last.at < Self.repeatInterval { return true }
+            last = (code.rawValue, now)
+            return false
+        }
+        logger.log(
+            level: isRepeated ? .debug : .warning, "kafka client error", metadata: [LogKey.error: reason])
+    }
+
+    /// Passes on a line of librdkafka's own log, which would go to stderr otherwise.
+    func log(syslogLevel: Int32, facility: String, _ line: String) {
+        // What FAIL and ERROR say comes to `note` as well.
+        let isReportedElsewhere = facility == "FAIL" || facility == "ERROR"
+        let level: Logger.Level =
+            switch syslogLevel {
+            case _ where isReportedElsewhere: .debug
+            case ...3: .warning
+            case 4: .notice
+            case 5: .info
+            case 6: .debug
+            default: .trace
+            }
+        logger.log(level: level, "librdkafka", metadata: ["kafka.facility": facility, LogKey.error: line])
+    }
+}

@@ -1,0 +1,246 @@
+import BlockingIO
+import CRDKafka
+package import Observability
+
+/// A member of a consumer group whose offsets are kept by the caller.
+///
+/// One caller polls in a loop. After `.assigned` it looks up where it left off and calls `assign`; records come from then
+/// on. After `.revoked` the partitions are another member's. A member that doesn't poll for a minute is thrown out of its
+/// group, so a handler has to be done well before that.
+///
+/// Runs on a thread of its own, which its C calls may block. Close it explicitly; a consumer that is merely
+/// dropped leaks its threads and keeps its partitions.
+package actor KafkaConsumer {
+    /// What a poll brings.
+    package enum Poll: Sendable {
+        /// What has been fetched, in order for each partition; empty when nothing came in time.
+        case records([KafkaRecord])
+        /// All partitions that are now this member's; call `assign` with a position for each.
+        case assigned([TopicPartition])
+        /// All partitions that were this member's and aren't any more. Nothing is to be done about them in Kafka.
+        case revoked([TopicPartition])
+    }
+
+    private let executor: ThreadExecutor
+    private let client: ClientHandle
+    private let wakeUp: WakeUp
+    private let bytesMax: Int
+    private var isClosed = false
+    private var reader = RecordReader()
+    /// An error that came behind records; thrown by the next poll.
+    private var pendingError: KafkaError?
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// Joins the group. Doesn't wait for a broker to be there.
+    ///
+    /// - Parameters:
+    ///   - instanceID: names this member across restarts, so that one that comes back within the session time-out of
+    ///     10 s goes on with its partitions at once. Unique in the group: a second member of the same name ends
+    ///     the first with `.fatal`.
+    ///   - bytesMax: a poll that has this many bytes of keys and values takes no further record.
+    /// - Throws: `.configuration` for a setting that doesn't exist or can't be; stop.
+    package init(
+        configuration: KafkaConfiguration, group: String, instanceID: String?, topics: [String],
+        bytesMax: Int = 4 << 20, logger: Logger
+    ) throws(KafkaError) {
+        do {
+            executor = try ThreadExecutor(name: "kafka-consumer")
+        } catch {
+            throw .other(code: error.code, error.description)
+        }
+        client = try ClientHandle(
+            RD_KAFKA_CONSUMER,
+            settings: ClientSettings.consumer(configuration, group: group, instanceID: instanceID),
+            context: ClientContext(logger: logger, clientID: configuration.clientID), prepare: setCallbacks)
+        // Errors and callbacks come with the records, from the one queue that is polled.
+        rd_kafka_poll_set_consumer(client.pointer)
+        wakeUp = WakeUp(queue: rd_kafka_queue_get_consumer(client.pointer))
+        self.bytesMax = bytesMax
+        try subscribe(client, topics)
+    }
+
+    /// Waits for a record and takes along whatever else has been fetched already.
+    ///
+    /// A cancelled task gets an empty answer at once. Brokers that are away are logged and waited for.
+    ///
+    /// - Parameters:
+    ///   - max: the most records to return.
+    ///   - timeout: how long to wait for the first.
+    /// - Throws: `.fatal`: close this consumer and make another. `.offsetOutOfRange`: its partition stands still.
+    ///   `.unknownTopic`, `.authorization`: a person has to act; polling on would try again. `.closed`.
+    package func poll(max: Int, timeout: Duration) async throws(KafkaError) -> Poll {
+        let answer = await withTaskCancellationHandler {
+            let timeout = Task.isCancelled ? .zero : timeout
+            return Result { () throws(KafkaError) in try pollNow(max: max, timeout: timeout) }
+        } onCancel: {
+            wakeUp.wake()
+        }
+        return try answer.get()
+    }
+
+    /// Begins to fetch the partitions of the last `.assigned`, each from its position.
+    ///
+    /// - Parameter positions: the offset of the next record to read, or `beginning`. Partitions that aren't
+    ///   this member's any more are left out.
+    /// - Throws: `.configuration` if an assigned partition has no position, `.fatal`, `.closed`.
+    package func assign(_ positions: [TopicPartition: Int64]) throws(KafkaError) {
+        guard !isClosed else { throw .closed }
+        let assignment = client.context.rebalances.assignment
+        guard !assignment.isEmpty else { return }
+        if let missing = assignment.first(where: { positions[$0] == nil }) {
+            throw .configuration("no position for \(missing)")
+        }
+        guard let list = PartitionList.make(positions.filter { assignment.contains($0.key) }) else {
+            throw .transient("out of memory")
+        }
+        defer { rd_kafka_topic_partition_list_destroy(list) }
+        let code = rd_kafka_assign(client.pointer, list)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw error(code) }
+    }
+
+    /// Tells Kafka where this member is, for the tools that show lag. Returns at once; failures are only logged.
+    ///
+    /// - Parameter positions: the offset of the next record to read.
+    package func commit(_ positions: [TopicPartition: Int64]) {
+        guard !isClosed, !positions.isEmpty, let list = PartitionList.make(positions) else { return }
+        defer { rd_kafka_topic_partition_list_destroy(list) }
+        noteCommit(rd_kafka_commit(client.pointer, list, 1), client.context)
+    }
+
+    /// How many records each assigned partition has that were not polled yet, as far as the last fetch knows.
+    package func lag() -> [TopicPartition: Int64] {
+        guard !isClosed, let list = PartitionList.make(client.context.rebalances.assignment.map { ($0, 0) })
+        else {
+            return [:]
+        }
+        defer { rd_kafka_topic_partition_list_destroy(list) }
+        rd_kafka_position(client.pointer, list)
+        var lag: [TopicPartition: Int64] = [:]
+        for element in PartitionList.elements(of: list) where element.offset >= 0 {
+            var low: Int64 = 0
+            var high: Int64 = 0
+            rd_kafka_get_watermark_offsets(client.pointer, element.topic, element.partition, &low, &high)
+            if high >= 0 { lag[element.topicPartition] = Swift.max(0, high - element.offset) }
+        }
+        return lag
+    }
+
+    /// The id of the cluster, which says whether durable offsets belong to it.
+    ///
+    /// - Throws: `.timedOut` when no broker answers; try again.
+    package func clusterID(timeout: Duration) throws(KafkaError) -> String {
+        guard !isClosed else { throw .closed }
+        return try client.clusterID(timeout: timeout)
+    }
+
+    /// Leaves the group and ends the client; a poll under way ends at once.
+    ///
+    /// A member with an instance id keeps its partitions until it comes back or its session times out.
+    package nonisolated func close() async {
+        wakeUp.beginClosing()
+        await leave()
+    }
+}
+
+extension KafkaConsumer {
+    /// The position of the oldest record that a partition still has.
+    package static let beginning = Int64(RD_KAFKA_OFFSET_BEGINNING)
+
+    private func leave() {
+        guard !isClosed else { return }
+        isClosed = true
+        rd_kafka_consumer_close(client.pointer)
+        wakeUp.retire()
+        client.destroy()
+    }
+
+    private func pollNow(max: Int, timeout: Duration) throws(KafkaError) -> Poll {
+        guard !isClosed, !wakeUp.isClosing else { throw .closed }
+        if let event = nextEvent() { return event }
+        if let error = pendingError.take() { throw error }
+        let deadline = ContinuousClock.now + timeout
+        var records: [KafkaRecord] = []
+        var bytes = 0
+        while records.count < max, bytes < bytesMax {
+            // Only the first record is waited for.
+            let wait = records.isEmpty ? (deadline - .now).milliseconds : 0
+            guard let message = rd_kafka_consumer_poll(client.pointer, wait) else { break }
+            defer { rd_kafka_message_destroy(message) }
+            // What was taken before a rebalance may be another member's by now, and comes again if it isn't.
+            if let event = nextEvent() { return event }
+            guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
+                guard let error = failure(message.pointee) else { continue }
+                guard records.isEmpty else {
+                    pendingError = error
+                    break
+                }
+                throw error
+            }
+            bytes += message.pointee.len + message.pointee.key_len
+            records.append(reader.record(message))
+        }
+        return nextEvent() ?? .records(records)
+    }
+
+    private func nextEvent() -> Poll? {
+        switch client.context.rebalances.next() {
+        case .assigned(let partitions): .assigned(partitions)
+        case .revoked(let partitions): .revoked(partitions)
+        case nil: nil
+        }
+    }
+
+    /// - Returns: nil for what passes by itself.
+    private func failure(_ message: rd_kafka_message_t) -> KafkaError? {
+        let topic = message.rkt == nil ? nil : reader.topicName(message)
+        if message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, let topic {
+            let partition = TopicPartition(topic: topic, partition: message.partition)
+            return .offsetOutOfRange(partition, offset: message.offset)
+        }
+        let detail = message.payload.map { String(cString: $0.assumingMemoryBound(to: CChar.self)) }
+        switch error(message.err, topic: topic, detail: detail) {
+        case .fatal, .authorization, .unknownTopic, .configuration, .closed, .recordTooLarge,
+            .offsetOutOfRange:
+            return error(message.err, topic: topic, detail: detail)
+        case .transient, .queueFull, .timedOut, .other:
+            client.context.note(message.err, detail ?? "")
+            return nil
+        }
+    }
+
+    private func error(_ code: rd_kafka_resp_err_t, topic: String? = nil, detail: String? = nil) -> KafkaError
+    {
+        if let reason = client.fatalReason { return .fatal(reason) }
+        return KafkaError(code, topic: topic, detail: detail)
+    }
+}
+
+private func subscribe(_ client: ClientHandle, _ topics: [String]) throws(KafkaError) {
+    let partitions = topics.map { (TopicPartition(topic: $0, partition: RD_KAFKA_PARTITION_UA), Int64(0)) }
+    guard let list = PartitionList.make(partitions) else { throw .configuration("out of memory") }
+    defer { rd_kafka_topic_partition_list_destroy(list) }
+    let code = rd_kafka_subscribe(client.pointer, list)
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code) }
+}
+
+private func setCallbacks(_ configuration: OpaquePointer) {
+    rd_kafka_conf_set_rebalance_cb(configuration) { client, code, partitions, opaque in
+        guard let client, let context = ClientContext.of(opaque) else { return }
+        rebalance(client, code, partitions, context)
+    }
+    rd_kafka_conf_set_error_cb(configuration) { _, code, reason, opaque in
+        let error = rd_kafka_resp_err_t(code)
+        ClientContext.of(opaque)?.note(error, reason.map { String(cString: $0) } ?? "")
+    }
+    rd_kafka_conf_set_offset_commit_cb(configuration) { _, code, _, opaque in
+        guard let context = ClientContext.of(opaque) else { return }
+        noteCommit(code, context)
+    }
+}
+
+private func noteCommit(_ code: rd_kafka_resp_err_t, _ context: ClientContext) {
+    guard code != RD_KAFKA_RESP_ERR_NO_ERROR, code != RD_KAFKA_RESP_ERR__NO_OFFSET else { return }
+    context.logger.debug(
+        "offsets not copied to kafka", metadata: [LogKey.error: String(cString: rd_kafka_err2str(code))])
+}

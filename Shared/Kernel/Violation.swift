@@ -1,0 +1,51 @@
+/// One thing wrong with a request: where, and what to do about it.
+package struct Violation: Hashable, Sendable {
+    /// A JSON pointer as a URI fragment, as in the examples of RFC 9457: `#/lines/0/quantity`.
+    package let pointer: String
+    /// A sentence that says the way out; it never repeats the value, which may be a secret.
+    package let detail: String
+
+    package init(_ pointer: String, _ detail: String) {
+        self.pointer = pointer
+        self.detail = detail
+    }
+}
+
+/// A request that can't be granted as it stands.
+///
+/// The edge answers 422 with the list; asking again won't help.
+package struct RequestRefused: Error, Hashable {
+    /// Never empty.
+    package let violations: [Violation]
+
+    package init(_ violations: [Violation]) { self.violations = violations }
+}
+
+/// The rules for text that comes from outside.
+package enum TextRule {
+    /// Counted in Unicode scalars, which is how Postgres counts too.
+    ///
+    /// Control characters are refused: NUL can't be stored in Postgres, and a line break could forge a mail
+    /// header.
+    package static func accepts(_ text: String, lengths: ClosedRange<Int>) -> Bool {
+        var length = 0
+        for scalar in text.unicodeScalars {
+            length += 1
+            guard length <= lengths.upperBound, scalar.value >= 0x20, !(0x7F...0x9F).contains(scalar.value)
+            else { return false }
+        }
+        return lengths.contains(length)
+    }
+
+    /// A stock keeping unit: 1 to 64 of ASCII letters, digits, dot, dash and underscore, so it needs no
+    /// escaping in a path, a Kafka key or a log.
+    package static func acceptsSKU(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                switch Unicode.Scalar(byte) {
+                case "a"..."z", "A"..."Z", "0"..."9", ".", "-", "_": true
+                default: false
+                }
+            }
+    }
+}

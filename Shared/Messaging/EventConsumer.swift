@@ -1,0 +1,303 @@
+import Contracts
+package import Kafka
+import Kernel
+package import Observability
+package import Postgres
+
+/// Feeds a service the events it hears, in batches, each with its effects and its offsets in one transaction.
+///
+/// One loop: poll, decode, handle, commit, poll. Nothing is buffered between a poll and its commit, so nothing is in
+/// flight when partitions come or go. What goes wrong is one of three (reliability: transient, record, build):
+/// - transient: the same batch again, with backoff, for ever;
+/// - a record the database refuses for good: the batch is bisected, and the culprit becomes a dead letter;
+/// - a build that doesn't fit its database or broker: `run()` throws, and the service stops.
+package final class EventConsumer<Handler: BatchHandler>: Sendable {
+    /// The most records in one transaction: past the knee of 100 to 250, a batch only holds its locks longer.
+    static var batchMax: Int { 250 }
+
+    private let service: String
+    private let topics: [Topic]
+    private let handler: Handler
+    private let pool: PostgresPool
+    private let kafka: KafkaConfiguration
+    private let instanceID: String?
+    private let policy: KafkaCluster.Policy
+    private let relay: OutboxRelay
+    private let logger: Logger
+    private let stop = StopFlag()
+    private let assigned = StopFlag()
+
+    /// - Parameters:
+    ///   - service: names the consumer group and the topics, by the table in `Topic`.
+    ///   - instanceID: makes the membership static, so that a restarted process resumes at once; nil for a dynamic one.
+    package init(
+        service: String, handler: Handler, pool: PostgresPool, kafka: KafkaConfiguration, instanceID: String?,
+        policy: KafkaCluster.Policy, relay: OutboxRelay, logger: Logger
+    ) {
+        self.service = service
+        self.topics = Topic.consumed(by: service)
+        self.handler = handler
+        self.pool = pool
+        self.kafka = kafka
+        self.instanceID = instanceID
+        self.policy = policy
+        self.relay = relay
+        self.logger = logger
+    }
+
+    /// Whether the group has given this member its first partitions, or said that there are none for it.
+    package var isAssigned: Bool { assigned.isSet }
+
+    /// Consumes until `close()`.
+    ///
+    /// - Throws: `BuildError` when only another build or an operator can help; the service exits with its words.
+    package func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await self.redrive() }
+            try await self.join()
+            group.cancelAll()
+        }
+    }
+
+    private func redrive() async {
+        let redrive = DeadLetterRedrive(handler: handler, pool: pool, relay: relay, logger: logger)
+        while !stop.isSet {
+            await stop.sleep(.seconds(1))
+            do {
+                try await redrive.run()
+            } catch {
+                logger.debug("no dead letters read", metadata: [LogKey.error: "\(error)"])
+            }
+        }
+    }
+
+    private func join() async throws {
+        var backoff = Backoff()
+        while !stop.isSet {
+            do {
+                try await member { backoff.reset() }
+            } catch let error as BuildError {
+                throw error
+            } catch {
+                logger.warning(
+                    "consumer interrupted, joining again",
+                    metadata: [LogKey.error: "\(error)", LogKey.attempt: "\(backoff.attempt + 1)"])
+                await stop.sleep(backoff.next())
+            }
+        }
+    }
+
+    /// Ends `run()` after the batch in hand.
+    package func close() { stop.set() }
+
+    /// One membership in the group, from joining to leaving.
+    private func member(_ progressing: () -> Void) async throws {
+        let consumer = try KafkaConsumer(
+            configuration: kafka, group: service, instanceID: instanceID, topics: topics.map(\.name),
+            logger: logger)
+        do {
+            let cluster = KafkaCluster(id: try await consumer.clusterID(timeout: .seconds(5)))
+            try await cluster.admit(policy: policy, pool: pool)
+            try await consume(from: consumer, on: cluster, progressing)
+            await consumer.close()
+        } catch {
+            await consumer.close()
+            throw error
+        }
+    }
+
+    private func consume(
+        from consumer: KafkaConsumer, on cluster: KafkaCluster, _ progressing: () -> Void
+    ) async throws {
+        let offsets = ConsumerOffsets(clusterID: cluster.id)
+        var claims: [TopicPartition: ConsumerOffsets.Claim] = [:]
+        var committed = ContinuousClock.now
+        while !stop.isSet {
+            switch try await poll(consumer) {
+            case .assigned(let partitions):
+                claims = try await retrying { try await offsets.claim(partitions, in: self.pool) } ?? [:]
+                try await consumer.assign(
+                    claims.mapValues { $0.next > 0 ? $0.next : KafkaConsumer.beginning })
+                assigned.set()
+                logger.debug("partitions assigned", metadata: [LogKey.count: "\(partitions.count)"])
+            case .revoked:
+                claims = [:]
+            case .records(let records):
+                if !records.isEmpty {
+                    try await cluster.requireSame(as: consumer.clusterID(timeout: .seconds(5)))
+                    try await process(records, offsets, &claims)
+                    progressing()
+                }
+                // A copy for the tools that show lag, which read Kafka; ours is in Postgres.
+                if committed.duration(to: .now) > .seconds(1) {
+                    await consumer.commit(claims.filter { $0.value.next > 0 }.mapValues(\.next))
+                    committed = .now
+                }
+            }
+        }
+    }
+
+    private func poll(_ consumer: KafkaConsumer) async throws -> KafkaConsumer.Poll {
+        do {
+            return try await consumer.poll(max: Self.batchMax, timeout: .milliseconds(200))
+        } catch {
+            switch error {
+            case .authorization, .unknownTopic, .configuration:
+                throw BuildError("Kafka refuses this service: \(error); see `shop doctor`")
+            case .offsetOutOfRange:
+                logger.error(
+                    "records were deleted before they were handled, or the topics were made anew: `shop outbox rewind`",
+                    metadata: [LogKey.error: "\(error)"])
+                throw error
+            case .fatal, .transient, .recordTooLarge, .queueFull, .timedOut, .closed, .other: throw error
+            }
+        }
+    }
+
+    // MARK: - Batches
+
+    private func process(
+        _ records: [KafkaRecord], _ offsets: ConsumerOffsets,
+        _ claims: inout [TopicPartition: ConsumerOffsets.Claim]
+    ) async throws {
+        let decoded = records.map { record in
+            Decoded(record: record, result: Result { () throws(ContractError) in try handler.decode(record) })
+        }
+        try await process(decoded[...], offsets, &claims)
+    }
+
+    /// Commits `batch`, or splits it around the record that can't be: the good prefix, the culprit, the rest.
+    private func process(
+        _ batch: ArraySlice<Decoded>, _ offsets: ConsumerOffsets,
+        _ claims: inout [TopicPartition: ConsumerOffsets.Claim]
+    ) async throws {
+        let current = claims
+        do {
+            guard
+                let next = try await retrying({ try await self.commit(batch, refused: nil, offsets, current) }
+                )
+            else { return }
+            claims.merge(next) { _, new in new }
+        } catch  where Self.isPermanent(error) {
+            guard batch.count > 1 else {
+                let next = try await retrying {
+                    try await self.commit(batch, refused: error, offsets, current)
+                }
+                claims.merge(next ?? [:]) { _, new in new }
+                return
+            }
+            let middle = batch.startIndex + batch.count / 2
+            try await process(batch[..<middle], offsets, &claims)
+            try await process(batch[middle...], offsets, &claims)
+        }
+    }
+
+    /// Whether no repetition can help: the database refuses a value, or a row is not what any decider wrote.
+    private static func isPermanent(_ error: any Error) -> Bool {
+        switch error {
+        case let error as PostgresError: error.classification == .permanentRecord
+        case is FencedError, is KafkaError, is BuildError, is CancellationError: false
+        default: true
+        }
+    }
+
+    /// One transaction: the fence, the effects, the events, the dead letters, the offsets.
+    private func commit(
+        _ batch: ArraySlice<Decoded>, refused: (any Error)?, _ offsets: ConsumerOffsets,
+        _ claims: [TopicPartition: ConsumerOffsets.Claim]
+    ) async throws -> [TopicPartition: ConsumerOffsets.Claim] {
+        var next: [TopicPartition: Int64] = [:]
+        var messages: [Incoming<Handler.Message>] = []
+        var letters: [DeadLetter] = []
+        messages.reserveCapacity(batch.count)
+        for decoded in batch {
+            let record = decoded.record
+            next[TopicPartition(topic: record.topic, partition: record.partition)] = record.offset + 1
+            switch decoded.result {
+            case .success(let message) where refused == nil: messages.append(message)
+            case .success:
+                let errorClass = (refused as? PostgresError)?.sqlState?.rawValue ?? "state"
+                letters.append(DeadLetter(offsets, record, errorClass, "\(refused, default: "")"))
+            case .failure(let error): letters.append(DeadLetter(offsets, record, "contract", "\(error)"))
+            }
+        }
+        let (moves, handling, parked) = (next, messages, letters)
+        let handled = try await pool.transaction { transaction in
+            try await offsets.move(moves, from: claims, in: transaction)
+            var handled = handling.isEmpty ? Handled() : try await handler.handle(handling, in: transaction)
+            let now = Timestamp.now()
+            handled.events += try parked.map { try $0.announcement(service: service, at: now) }
+            DeadLetter.append(parked, to: transaction)
+            Outbox.append(handled.events, to: transaction)
+            return handled
+        }
+        committed(handled, messages: messages, letters: letters)
+        return next.reduce(into: [:]) { moved, entry in
+            guard var claim = claims[entry.key] else { return }
+            claim.next = entry.value
+            moved[entry.key] = claim
+        }
+    }
+
+    private func committed(_ handled: Handled, messages: [Incoming<Handler.Message>], letters: [DeadLetter]) {
+        if !handled.events.isEmpty { relay.eventsWritten() }
+        handled.afterCommit?()
+        for letter in letters {
+            logger.error(
+                "dead letter: see `shop dead-letters list`",
+                metadata: [
+                    LogKey.kafkaTopic: letter.record.topic,
+                    LogKey.kafkaPartition: "\(letter.record.partition)",
+                    LogKey.kafkaOffset: "\(letter.record.offset)", LogKey.error: letter.error,
+                ])
+        }
+        for alarm in handled.alarms { logger.error("impossible event", metadata: [LogKey.error: alarm]) }
+        guard logger.logLevel <= .info else { return }
+        let now = Timestamp.now()
+        for message in messages where message.event.correlationID != nil {
+            let milliseconds = now.since(message.event.time).components.attoseconds / 1_000_000_000_000_000
+            let seconds = now.since(message.event.time).components.seconds
+            logger.flow(
+                .received, order: message.event.subject, message.event.type,
+                detail: "+\(seconds * 1000 + milliseconds)ms")
+        }
+    }
+
+    // MARK: - Retries
+
+    /// Repeats `body` for as long as its failure is transient; nil when the service stops meanwhile.
+    private func retrying<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value? {
+        var backoff = Backoff()
+        while true {
+            do {
+                return try await body()
+            } catch let error as PostgresError {
+                switch error.classification {
+                case .permanentRecord: throw error
+                case .permanentBuild:
+                    throw BuildError("the database does not fit this build: \(error)")
+                case .transient:
+                    if stop.isSet { return nil }
+                    if backoff.attempt % 10 == 0 {
+                        logger.warning(
+                            "database interrupted, trying again", metadata: [LogKey.error: "\(error)"])
+                    }
+                    await stop.sleep(backoff.next())
+                }
+            }
+        }
+    }
+
+    private struct Decoded: Sendable {
+        let record: KafkaRecord
+        let result: Result<Incoming<Handler.Message>, ContractError>
+    }
+}
+
+/// Only another build, or an operator, can help: a missing table, topic or permission. The service stops with these
+/// words rather than turn a bad deployment into a topic full of dead letters.
+package struct BuildError: Error, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}

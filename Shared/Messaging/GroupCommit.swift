@@ -1,0 +1,98 @@
+import Synchronization
+
+/// Group commit without a timer: one writer takes whatever queued while its last transaction committed.
+///
+/// Alone, a request is written at once; under load the batches grow by themselves. The writer is a loop that the service
+/// runs (`run()`); requests are never written by the tasks that bring them, so a client that leaves takes nothing along.
+package final class GroupCommit<Request: Sendable, Response: Sendable>: Sendable {
+    /// Writes a batch in one transaction and answers each request in its place.
+    ///
+    /// Throwing fails the whole batch; it is then tried one by one, so that one bad request can't fail its neighbours.
+    package typealias Write = @Sendable ([Request]) async throws -> [Response]
+
+    private struct Waiting {
+        let request: Request
+        let continuation: CheckedContinuation<Response, any Error>
+    }
+
+    private struct State {
+        var queue: [Waiting] = []
+        var closed = false
+    }
+
+    private let batchMax: Int
+    private let waitingMax: Int
+    private let write: Write
+    private let state = Mutex(State())
+    private let signal = Signal()
+
+    /// - Parameters:
+    ///   - batchMax: the most requests in one transaction.
+    ///   - waitingMax: the most that may wait; one more is refused with `OverloadedError`.
+    package init(batchMax: Int, waitingMax: Int, write: @escaping Write) {
+        self.batchMax = batchMax
+        self.waitingMax = waitingMax
+        self.write = write
+    }
+
+    /// Waits until `request` is durable or refused.
+    ///
+    /// - Throws: `OverloadedError` when too many wait already or the service is stopping; else what `write` threw.
+    package func submit(_ request: Request) async throws -> Response {
+        try await withCheckedThrowingContinuation { continuation in
+            let accepted = state.withLock { state in
+                guard !state.closed, state.queue.count < waitingMax else { return false }
+                state.queue.append(Waiting(request: request, continuation: continuation))
+                return true
+            }
+            guard accepted else { return continuation.resume(throwing: OverloadedError()) }
+            signal.wake()
+        }
+    }
+
+    /// Writes until `close()`, and then what still waits.
+    package func run() async {
+        while true {
+            let (batch, closed) = state.withLock { state in
+                let batch = Array(state.queue.prefix(batchMax))
+                state.queue.removeFirst(batch.count)
+                return (batch, state.closed)
+            }
+            if batch.isEmpty {
+                if closed { return }
+                await signal.wait()
+            } else {
+                await commit(batch[...])
+            }
+        }
+    }
+
+    /// Refuses new requests; `run()` returns when those already waiting are answered.
+    package func close() {
+        state.withLock { $0.closed = true }
+        signal.wake()
+    }
+
+    private func commit(_ batch: ArraySlice<Waiting>) async {
+        do {
+            let responses = try await write(batch.map(\.request))
+            precondition(responses.count == batch.count, "a group commit answers each of its requests")
+            for (waiting, response) in zip(batch, responses) {
+                waiting.continuation.resume(returning: response)
+            }
+        } catch {
+            guard batch.count > 1 else {
+                for waiting in batch { waiting.continuation.resume(throwing: error) }
+                return
+            }
+            let middle = batch.startIndex + batch.count / 2
+            await commit(batch[..<middle])
+            await commit(batch[middle...])
+        }
+    }
+}
+
+/// More waits than may wait: the caller answers 503 with `Retry-After`, and nothing was done.
+package struct OverloadedError: Error {
+    package init() {}
+}

@@ -1,0 +1,167 @@
+import Contracts
+package import Kafka
+package import Observability
+package import Postgres
+import Synchronization
+
+/// Moves a service's events from its outbox to Kafka: each at least once, each key's in order.
+///
+/// One relay leads per service, by an advisory lock on a connection of its own; the others wait to take over. The cursor
+/// moves only after every record of a window is acknowledged, so a crash repeats records and loses none.
+package final class OutboxRelay: Sendable {
+    /// The most rows in flight; each has its place in librdkafka's queue.
+    static let batchMax = 2000
+
+    private let service: String
+    private let database: PostgresConfiguration
+    private let kafka: KafkaConfiguration
+    private let policy: KafkaCluster.Policy
+    private let logger: Logger
+    private let pool: PostgresPool
+    private let stop = StopFlag()
+    private let wake = Signal()
+    private let written = Atomic(false)
+
+    /// - Parameters:
+    ///   - database: the relay opens one connection of its own, with `synchronous_commit=off`: all it writes is its
+    ///     place, and losing the last of that is a few duplicates.
+    ///   - pool: for the ticks, which are written also while Kafka is away and the relay waits for it.
+    ///   - policy: what to do on a Kafka cluster this service never published to.
+    package init(
+        service: String, database: PostgresConfiguration, pool: PostgresPool, kafka: KafkaConfiguration,
+        policy: KafkaCluster.Policy, logger: Logger
+    ) {
+        self.service = service
+        self.policy = policy
+        self.database = database
+        self.pool = pool
+        self.kafka = kafka
+        self.logger = logger
+    }
+
+    /// Relays until `close()`; takes the loss of Postgres, of Kafka and of the lead in its stride.
+    package func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await pulse(self.wake, every: .milliseconds(50), until: self.stop) }
+            group.addTask { await self.relay() }
+            group.addTask { await self.tick() }
+        }
+    }
+
+    /// Says that a transaction with events has committed: the relay reads them at once instead of at its next poll.
+    package func eventsWritten() {
+        written.store(true, ordering: .releasing)
+        wake.wake()
+    }
+
+    /// Ends `run()` after the window in hand.
+    package func close() {
+        stop.set()
+        wake.wake()
+    }
+
+    /// Keeps a snapshot for each second in which this process wrote events.
+    private func tick() async {
+        while !stop.isSet {
+            await stop.sleep(.seconds(1))
+            guard written.exchange(false, ordering: .acquiring) else { continue }
+            do {
+                _ = try await pool.query(OutboxStore.tick())
+            } catch {
+                logger.debug("no tick written", metadata: [LogKey.error: "\(error)"])
+            }
+        }
+    }
+
+    private func relay() async {
+        var backoff = Backoff()
+        while !stop.isSet {
+            do {
+                try await lead { backoff.reset() }
+            } catch is DeposedError {
+                logger.info("relay deposed, starting over")
+            } catch {
+                logger.warning(
+                    "relay interrupted, trying again",
+                    metadata: [LogKey.error: "\(error)", LogKey.attempt: "\(backoff.attempt + 1)"])
+                await stop.sleep(backoff.next())
+            }
+        }
+    }
+
+    /// One term as the leader: from winning the lock to losing the connection, the producer or the cursor.
+    private func lead(_ leading: () -> Void) async throws {
+        let connection = try await PostgresConnection.connect(database, logger: logger)
+        do {
+            while try await !OutboxStore.becomeLeader(on: connection) {
+                await stop.sleep(.milliseconds(500))
+                if stop.isSet { return await connection.close() }
+            }
+            let producer = try KafkaProducer(configuration: kafka, logger: logger)
+            do {
+                let cluster = KafkaCluster(id: try await producer.clusterID(timeout: .seconds(5)))
+                try await cluster.admit(policy: policy, pool: pool)
+                let topics = Topic.all.filter { $0.publisher == service }.map(\.name)
+                try await producer.prepare(topics: topics, timeout: .seconds(5))
+                leading()
+                try await publish(to: cluster, by: producer, from: connection)
+                await producer.close(timeout: .seconds(5))
+            } catch {
+                await producer.close(timeout: .zero)
+                throw error
+            }
+            await connection.close()
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    private func publish(
+        to cluster: KafkaCluster, by producer: KafkaProducer, from connection: PostgresConnection
+    ) async throws {
+        let store = OutboxStore(connection: connection, clusterID: cluster.id)
+        guard var cursor = try await store.takeCursor() else { throw DeposedError() }
+        cursor.until = try await store.nextTick(after: cursor)
+        var (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
+        while true {
+            if let last = rows.last, let end = until {
+                try await send(rows, with: producer)
+                try await cluster.requireSame(as: producer.clusterID(timeout: .seconds(5)))
+                if rows.count == Self.batchMax {
+                    cursor.until = end
+                    cursor.seq = last.seq
+                    (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
+                    continue
+                }
+            }
+            guard let end = until ?? cursor.until else {
+                if stop.isSet { return }
+                await wake.wait()
+                (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
+                continue
+            }
+            let wasBehind = cursor.until != nil
+            (rows, until) = try await store.move(&cursor, to: end, limit: Self.batchMax)
+            if wasBehind, rows.count == Self.batchMax, let tick = try await store.nextTick(after: cursor) {
+                cursor.until = tick
+                (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
+            }
+        }
+    }
+
+    private func send(_ rows: [OutboxStore.Row], with producer: KafkaProducer) async throws {
+        let deliveries = try await producer.send(
+            rows.map { row in
+                ProducerRecord(
+                    topic: row.event.type, key: Array(row.event.subject.utf8), value: row.payload,
+                    headers: row.event.headers)
+            })
+        guard logger.logLevel <= .info else { return }
+        for (row, delivery) in zip(rows, deliveries) where row.event.correlationID != nil {
+            logger.flow(
+                .published, order: row.event.subject, row.event.type,
+                detail: "p\(delivery.partition)@\(delivery.offset)")
+        }
+    }
+}

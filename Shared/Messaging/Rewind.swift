@@ -1,0 +1,44 @@
+package import Kernel
+package import Postgres
+
+/// Sets the relay back, so that everything since then is published again: consumers drop what they know.
+///
+/// The running relay is deposed by the new epoch and goes on from the new place. On a cluster that has no cursor yet,
+/// this makes one: the one step that admits a wiped or new Kafka.
+package enum Rewind {
+    private static let toStart = PostgresStatement(
+        "outbox_cursor.rewind",
+        """
+        INSERT INTO outbox_cursor (cluster_id, system_id, snapshot, version, epoch)
+        SELECT $1, system_identifier::text,
+            coalesce(
+                (SELECT snapshot FROM outbox_tick WHERE at <= $2 ORDER BY at DESC LIMIT 1), '1:1:'::pg_snapshot), 0, 0
+        FROM pg_control_system()
+        ON CONFLICT (cluster_id) DO UPDATE SET snapshot = excluded.snapshot, system_id = excluded.system_id,
+            version = outbox_cursor.version + 1, epoch = outbox_cursor.epoch + 1, moved_at = now()
+        RETURNING snapshot::text
+        """)
+
+    private static let offsets = PostgresStatement(
+        "consumer_offset.rewind",
+        "UPDATE consumer_offset SET next = 0, epoch = epoch + 1 WHERE cluster_id = $1")
+
+    /// Makes the service hear everything on this cluster again, from the oldest record kept; what it knows changes
+    /// nothing. Its running consumer is fenced and starts over.
+    ///
+    /// - Returns: the number of partitions set back.
+    package static func rewindOffsets(cluster: String, on connection: PostgresConnection) async throws -> Int
+    {
+        try await connection.query(offsets(cluster)).affectedRows
+    }
+
+    /// - Parameter time: publish again what was written after this moment; nil means all that is retained.
+    /// - Returns: the snapshot the relay now goes on from.
+    package static func rewind(
+        cluster: String, to time: Timestamp?, on connection: PostgresConnection
+    ) async throws -> String {
+        let result = try await connection.query(toStart(cluster, time))
+        guard let row = result.first else { return "" }
+        return try row.string(0)
+    }
+}

@@ -1,0 +1,62 @@
+import Synchronization
+
+/// A wake-up that is never lost and never counted: many `wake()`s before a `wait()` are one.
+///
+/// One task waits; anyone wakes. This is what makes a relay start the moment a transaction has committed, where a
+/// polling interval would add its half to every hop of every order.
+package final class Signal: Sendable {
+    private struct State {
+        var isSet = false
+        var waiter: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    package func wake() {
+        let waiter = state.withLock { state in
+            let waiter = state.waiter
+            state.waiter = nil
+            state.isSet = waiter == nil
+            return waiter
+        }
+        waiter?.resume()
+    }
+
+    /// Returns after the next `wake()`, or at once where one came since the last `wait()`. For one waiting task.
+    package func wait() async {
+        await withCheckedContinuation { continuation in
+            let ready = state.withLock { state in
+                precondition(state.waiter == nil, "two tasks wait for one signal")
+                if state.isSet {
+                    state.isSet = false
+                    return true
+                }
+                state.waiter = continuation
+                return false
+            }
+            if ready { continuation.resume() }
+        }
+    }
+}
+
+/// Wakes a signal at a steady pace: the slow poll that finds what another instance wrote, and the pulse of sweeps.
+package func pulse(_ signal: Signal, every interval: Duration, until stop: StopFlag) async {
+    while !stop.isSet {
+        try? await Task.sleep(for: interval)
+        signal.wake()
+    }
+    signal.wake()
+}
+
+/// Says to loops that they shall end after what they have in hand. Set once, never cleared.
+package final class StopFlag: Sendable {
+    private let flag = Atomic(false)
+
+    package init() {}
+
+    package var isSet: Bool { flag.load(ordering: .acquiring) }
+
+    package func set() { flag.store(true, ordering: .releasing) }
+}

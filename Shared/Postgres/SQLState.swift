@@ -1,0 +1,63 @@
+/// The five characters by which Postgres names a kind of error; the first two are its class.
+package struct SQLState: RawRepresentable, Hashable, Sendable {
+    package let rawValue: String
+
+    package init(rawValue: String) { self.rawValue = rawValue }
+
+    package static let divisionByZero = SQLState(rawValue: "22012")
+    package static let notNullViolation = SQLState(rawValue: "23502")
+    package static let foreignKeyViolation = SQLState(rawValue: "23503")
+    package static let uniqueViolation = SQLState(rawValue: "23505")
+    package static let checkViolation = SQLState(rawValue: "23514")
+    package static let invalidStatementName = SQLState(rawValue: "26000")
+    package static let serializationFailure = SQLState(rawValue: "40001")
+    package static let deadlockDetected = SQLState(rawValue: "40P01")
+    package static let syntaxError = SQLState(rawValue: "42601")
+    package static let insufficientPrivilege = SQLState(rawValue: "42501")
+    package static let undefinedTable = SQLState(rawValue: "42P01")
+    package static let undefinedColumn = SQLState(rawValue: "42703")
+    package static let lockNotAvailable = SQLState(rawValue: "55P03")
+    package static let adminShutdown = SQLState(rawValue: "57P01")
+    /// A statement ran into `statement_timeout`, or somebody at the server cancelled it.
+    package static let queryCanceled = SQLState(rawValue: "57014")
+}
+
+/// What a caller does about an error.
+package enum ErrorClassification: String, Hashable, Sendable {
+    /// It would hit any record: wait and try again, for as long as it takes.
+    case transient
+    /// It is the record's fault: set the record aside and go on.
+    case permanentRecord
+    /// Code and database don't fit together: stop the service before it sets a whole topic aside.
+    case permanentBuild
+}
+
+extension SQLState {
+    /// By class, with the exceptions first; what is unknown stops the service, since nobody has thought about
+    /// it.
+    package var classification: ErrorClassification {
+        switch rawValue {
+        case "40002": return .permanentRecord
+        case "55P03", "57014", "25P03", "25006", "26000": return .transient
+        case "P0001": return .permanentRecord
+        default: break
+        }
+        switch rawValue.prefix(2) {
+        case "08", "40", "53", "57", "58": return .transient
+        case "22", "23": return .permanentRecord
+        default: return .permanentBuild
+        }
+    }
+}
+
+extension PostgresError {
+    /// What to do about it; `outcomeUnknown` counts as transient, as all our transactions may be repeated.
+    package var classification: ErrorClassification {
+        switch self {
+        case .server(let error): error.isStalePlan ? .transient : error.sqlState.classification
+        case .connectionFailed, .connectionLost, .outcomeUnknown, .deadlineExceeded: .transient
+        case .overloaded, .cancelled, .closed: .transient
+        case .decoding, .misuse, .configuration: .permanentBuild
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import Observability
+package import Postgres
+
+/// The Postgres the tests run against; `deploy/test` starts one and says where it is.
+package struct PostgresServer: Sendable {
+    /// Of a role that may create databases, schemas and roles.
+    package let url: String
+
+    package init(url: String) { self.url = url }
+
+    /// - Throws: when the environment has no `TEST_DATABASE_URL`, since a test that doesn't run must not
+    ///   pass.
+    package static func fromEnvironment() throws -> PostgresServer {
+        guard let url = ProcessInfo.processInfo.environment["TEST_DATABASE_URL"], !url.isEmpty else {
+            throw MissingServer()
+        }
+        return PostgresServer(url: url)
+    }
+
+    package struct MissingServer: Error, CustomStringConvertible {
+        package var description: String {
+            "TEST_DATABASE_URL isn't set: run the tests by deploy/test, which starts a Postgres for them"
+        }
+    }
+
+    /// The configuration of an administrator's connection.
+    package var configuration: PostgresConfiguration {
+        PostgresConfiguration(url: url, applicationName: "tests")
+    }
+
+    /// Runs the closure with a schema of its own, in which unqualified names are made and found.
+    package func withSchema<R>(_ body: (PostgresConfiguration) async throws -> R) async throws -> R {
+        let name = PostgresServer.freshName()
+        try await administrate("CREATE SCHEMA \(name)")
+        return try await finishing("DROP SCHEMA \(name) CASCADE") {
+            try await body(configuration(with: "options", "-csearch_path=\(name)"))
+        }
+    }
+
+    /// Runs the closure with a database of its own, for code that names its schemas.
+    package func withDatabase<R>(_ body: (PostgresConfiguration) async throws -> R) async throws -> R {
+        let name = PostgresServer.freshName()
+        try await administrate("CREATE DATABASE \(name)")
+        return try await finishing("DROP DATABASE \(name) WITH (FORCE)") {
+            try await body(configuration(with: "dbname", name))
+        }
+    }
+
+    /// Runs SQL as the administrator, on a connection of its own.
+    package func administrate(_ sql: String) async throws {
+        let connection = try await PostgresConnection.connect(configuration, logger: RecordedLog().logger)
+        do {
+            try await connection.simple(sql, timeout: .seconds(30))
+            await connection.close()
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    /// The URL with one more of libpq's settings, which overrides the one it had.
+    package func url(with setting: String, _ value: String) -> String {
+        guard url.hasPrefix("postgres") && url.contains("://") else { return "\(url) \(setting)='\(value)'" }
+        let escaped = value.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? value
+        return "\(url)\(url.contains("?") ? "&" : "?")\(setting)=\(escaped)"
+    }
+
+    private func configuration(with setting: String, _ value: String) -> PostgresConfiguration {
+        PostgresConfiguration(url: url(with: setting, value), applicationName: "tests")
+    }
+
+    /// Cleans up on either way out, even when the task has been cancelled meanwhile.
+    private func finishing<R>(_ sql: String, _ body: () async throws -> R) async throws -> R {
+        let result: Result<R, any Error>
+        do { result = .success(try await body()) } catch { result = .failure(error) }
+        try await Task.detached { try await administrate(sql) }.value
+        return try result.get()
+    }
+
+    private static func freshName() -> String {
+        "test_\(String(UInt64.random(in: 0...UInt64.max), radix: 36))"
+    }
+}

@@ -1,0 +1,65 @@
+# shellcheck shell=bash disable=SC2154
+# The broker: one that is given, the Apache Kafka in KAFKA_HOME, or the local broker. Sourced.
+
+# broker_start: starts what is to be started; sets KAFKA_BOOTSTRAP_SERVERS and broker_kind (given, apache, local).
+broker_start() {
+    if [[ -n ${KAFKA_BOOTSTRAP_SERVERS:-} ]]; then
+        broker_kind=given
+        ! running kafka || fail "a broker of deploy/up still runs, and KAFKA_BOOTSTRAP_SERVERS names another: deploy/down first"
+        return
+    fi
+    if running kafka; then
+        broker_kind=$(< "$state/run/kafka.kind")
+        [[ $broker_kind == apache || -z ${KAFKA_HOME:-} ]] ||
+            fail "the shop runs on the local broker: deploy/down first, to start it with KAFKA_HOME"
+    elif [[ -n ${KAFKA_HOME:-} ]]; then
+        broker_kind=apache
+        apache_start
+    else
+        broker_kind=local
+        rm -f "$state/run/kafka.address"
+        launch kafka "$root/.build/${build_kind:-release}/local-broker" --address-file "$state/run/kafka.address"
+        await kafka 20 test -s "$state/run/kafka.address"
+    fi
+    printf '%s' "$broker_kind" > "$state/run/kafka.kind"
+    KAFKA_BOOTSTRAP_SERVERS=$(< "$state/run/kafka.address")
+}
+
+# apache_start: one node, broker and controller, its data under $state/kafka. The controller's port is the next one.
+apache_start() {
+    local data=$state/kafka properties=$state/run/kafka.properties log=$state/log/kafka-format.log
+    local address=127.0.0.1:$KAFKA_PORT controller=127.0.0.1:$((KAFKA_PORT + 1))
+    [[ -x $KAFKA_HOME/bin/kafka-server-start.sh ]] || fail "KAFKA_HOME=$KAFKA_HOME holds no bin/kafka-server-start.sh"
+    port_free kafka KAFKA_PORT
+    port_free "kafka's controller (KAFKA_PORT + 1)" KAFKA_PORT "$((KAFKA_PORT + 1))"
+    mkdir -p "$data"
+    cat > "$properties" << END
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@$controller
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://$address,CONTROLLER://$controller
+advertised.listeners=PLAINTEXT://$address
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs=$data
+auto.create.topics.enable=false
+num.partitions=12
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=8
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+END
+    export KAFKA_HEAP_OPTS=${KAFKA_HEAP_OPTS:--Xmx512m} LOG_DIR=$state/log/kafka
+    # A new folder is a new cluster with a new id, by which the services know that its topics are empty.
+    [[ -f $data/meta.properties ]] ||
+        "$KAFKA_HOME/bin/kafka-storage.sh" format -c "$properties" \
+            -t "$("$KAFKA_HOME/bin/kafka-storage.sh" random-uuid 2> "$log")" >> "$log" 2>&1 ||
+        fail "Kafka could not format $data: $(tail -n 1 "$log")"
+    launch kafka "$KAFKA_HOME/bin/kafka-server-start.sh" "$properties"
+    await kafka 60 port_open "$KAFKA_PORT"
+    printf '%s' "$address" > "$state/run/kafka.address"
+}
