@@ -90,7 +90,7 @@ extension ConfigurationKey where Value: RawRepresentable & CaseIterable, Value.R
     package static func choice(_ name: String, default standard: Value, _ meaning: String) -> ConfigurationKey
     {
         ConfigurationKey(
-            name: name, type: Value.allCases.map(\.rawValue).joined(separator: "|"),
+            name: name, type: "one of " + Value.allCases.map(\.rawValue).joined(separator: ", "),
             standard: standard.rawValue,
             meaning: meaning, isSecret: false
         ) { Value(rawValue: $0) }
