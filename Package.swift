@@ -77,8 +77,8 @@ let package = Package(
             path: "Shop"),
         tool("LocalBroker", ["Kafka"], path: "LocalBroker"),
         .target(
-            name: "TestSupport", dependencies: ["Kafka", "Postgres", "Kernel", "Observability"], path: "Tests/TestSupport",
-            swiftSettings: settings),
+            name: "TestSupport", dependencies: ["CPostgres", "Kafka", "Kernel", "Observability", "Postgres"],
+            path: "Tests/TestSupport", swiftSettings: settings),
         tests("KernelTests", ["Kernel"]),
         tests("ContractsTests", ["Contracts", "Kernel"], exclude: ["Golden"]),
         tests("ObservabilityTests", ["Observability"]),
