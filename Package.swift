@@ -84,6 +84,18 @@ let package = Package(
             name: "TestSupport", dependencies: ["Kafka", "Postgres", "Kernel", "Observability"],
             path: "Tests/TestSupport",
             swiftSettings: settings),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Contracts", "Kernel", "OrdersDomain", "InventoryDomain", "PaymentsDomain", "NotificationsDomain",
+            ],
+            path: "Tests/Simulation", exclude: ["README.md"], swiftSettings: settings),
+        tool("Simulate", ["Simulation"], path: "Simulation"),
+        tests(
+            "SimulationTests",
+            [
+                "Simulation", "Kernel", "OrdersDomain", "InventoryDomain", "PaymentsDomain", "NotificationsDomain",
+            ]),
         tests("KernelTests", ["Kernel"]),
         tests("ContractsTests", ["Contracts", "Kernel"], exclude: ["Golden"]),
         tests("ObservabilityTests", ["Observability", "Kernel"]),
