@@ -81,9 +81,8 @@ let package = Package(
             path: "Shop"),
         tool("LocalBroker", ["Kafka"], path: "LocalBroker"),
         .target(
-            name: "TestSupport", dependencies: ["Kafka", "Postgres", "Kernel", "Observability"],
-            path: "Tests/TestSupport",
-            swiftSettings: settings),
+            name: "TestSupport", dependencies: ["CPostgres", "Kafka", "Kernel", "Observability", "Postgres"],
+            path: "Tests/TestSupport", swiftSettings: settings),
         .target(
             name: "Simulation",
             dependencies: [
