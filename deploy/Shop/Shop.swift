@@ -43,7 +43,8 @@ struct Shop: Sendable {
 
     func kafka() throws -> KafkaConfiguration {
         KafkaConfiguration(
-            bootstrapServers: try settings[.bootstrapServers], clientID: "shop", fetchWaitMilliseconds: 20)
+            bootstrapServers: try settings[.bootstrapServers], clientID: "shop",
+            securitySettings: try settings.kafkaSecurity, fetchWaitMilliseconds: 20)
     }
 
     /// Runs `body` with an administrator's client, and closes it.
