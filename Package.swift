@@ -34,7 +34,7 @@ func tool(_ name: String, _ dependencies: [Target.Dependency], path: String) -> 
 /// Every service is the same four targets: a pure domain, an executable, and the tests of both.
 func service(_ name: String, extra: [Target.Dependency] = []) -> [Target] {
     let parts: [Target.Dependency] = [
-        "Kernel", "Contracts", "Messaging", "Postgres", "HTTP", "Observability", "ServiceRuntime",
+        "Kernel", "Contracts", "Kafka", "Messaging", "Postgres", "HTTP", "Observability", "ServiceRuntime",
     ]
     return [
         .target(
@@ -65,6 +65,7 @@ let package = Package(
         library("CPostgres", pkgConfig: "libpq", apt: "libpq-dev", brew: "libpq"),
         library("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev", brew: "libmicrohttpd"),
         library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev", brew: "curl"),
+        .systemLibrary(name: "CSystem", path: "Shared/CSystem"),
         shared("Kernel"),
         shared("Contracts", ["Kernel"]),
         shared("Observability", ["Kernel"]),
@@ -74,7 +75,7 @@ let package = Package(
         shared("Messaging", ["Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
         shared("HTTP", ["CMicroHTTPD", "Kernel", "Observability"]),
         shared("Curl", ["CCurl", "BlockingIO"]),
-        shared("ServiceRuntime", ["HTTP", "Kernel", "Observability"]),
+        shared("ServiceRuntime", ["CSystem", "HTTP", "Kafka", "Messaging", "Observability", "Postgres"]),
         tool(
             "ShopTool", ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
             path: "Shop"),
@@ -83,6 +84,18 @@ let package = Package(
             name: "TestSupport", dependencies: ["Kafka", "Postgres", "Kernel", "Observability"],
             path: "Tests/TestSupport",
             swiftSettings: settings),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Contracts", "Kernel", "OrdersDomain", "InventoryDomain", "PaymentsDomain", "NotificationsDomain",
+            ],
+            path: "Tests/Simulation", exclude: ["README.md"], swiftSettings: settings),
+        tool("Simulate", ["Simulation"], path: "Simulation"),
+        tests(
+            "SimulationTests",
+            [
+                "Simulation", "Kernel", "OrdersDomain", "InventoryDomain", "PaymentsDomain", "NotificationsDomain",
+            ]),
         tests("KernelTests", ["Kernel"]),
         tests("ContractsTests", ["Contracts", "Kernel"], exclude: ["Golden"]),
         tests("ObservabilityTests", ["Observability", "Kernel"]),

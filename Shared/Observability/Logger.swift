@@ -53,6 +53,10 @@ package struct Logger: Sendable {
     package func error(_ message: @autoclosure () -> String, metadata: @autoclosure () -> Metadata = [:]) {
         log(level: .error, message(), metadata: metadata())
     }
+
+    package func critical(_ message: @autoclosure () -> String, metadata: @autoclosure () -> Metadata = [:]) {
+        log(level: .critical, message(), metadata: metadata())
+    }
 }
 
 extension Logger {

@@ -1,0 +1,79 @@
+package import Observability
+
+/// The settings that all services have.
+package enum CommonKeys {
+    package static let databaseURL = ConfigurationKey.url(
+        "DATABASE_URL", schemes: ["postgres", "postgresql"], default: nil, isSecret: true,
+        "the Postgres database, with the service's own role")
+    package static let databaseConnections = ConfigurationKey.integer(
+        "DATABASE_CONNECTIONS", default: 3, in: 1...50, "connections to Postgres at most")
+    package static let kafkaBootstrapServers = ConfigurationKey.text(
+        "KAFKA_BOOTSTRAP_SERVERS", default: "localhost:9092",
+        "host:port of Kafka brokers, separated by commas")
+    package static let kafkaFetchWaitMilliseconds = ConfigurationKey.integer(
+        "KAFKA_FETCH_WAIT_MS", default: 100, in: 1...5000,
+        "how long a broker keeps an idle fetch; 5 for the local broker, which answers none earlier")
+    package static let kafkaOnNewCluster = ConfigurationKey<NewClusterPolicy>.choice(
+        "KAFKA_ON_NEW_CLUSTER", default: .stop,
+        "what to do on a Kafka cluster never seen: stop, or rewind: publish everything again from Postgres")
+    package static let kafkaInstanceID = ConfigurationKey.text(
+        "KAFKA_INSTANCE_ID", default: "",
+        "a name of this instance that survives restarts (static group membership); none: dynamic")
+    package static let kafkaAuthorityFile = ConfigurationKey.text(
+        "KAFKA_SSL_CA_FILE", default: "",
+        "PEM file of the authority that signed the brokers; all three turn TLS on")
+    package static let kafkaCertificateFile = ConfigurationKey.text(
+        "KAFKA_SSL_CERTIFICATE_FILE", default: "", "PEM file of the service's certificate")
+    package static let kafkaKeyFile = ConfigurationKey.text(
+        "KAFKA_SSL_KEY_FILE", default: "", "PEM file of the service's key")
+    package static let httpHost = ConfigurationKey.text(
+        "HTTP_HOST", default: "127.0.0.1", "address to listen on; 0.0.0.0 is all of them")
+    package static let httpPort = httpPort(default: 8080)
+    package static let logFormat = ConfigurationKey<LogFormat>.choice(
+        "LOG_FORMAT", default: .auto, "auto: pretty on a terminal, else json")
+    package static let logLevel = ConfigurationKey<Logger.Level>.choice(
+        "LOG_LEVEL", default: .info, "the least important lines to log")
+
+    /// The row of the table for a service's own port; the value is read with `httpPort`.
+    static func httpPort(default port: Int) -> ConfigurationKey<Int> {
+        .integer("HTTP_PORT", default: port, in: 0...65535, "port to listen on; 0: any")
+    }
+
+    static func table(httpPort port: Int) -> [ConfigurationEntry] {
+        [
+            databaseURL.entry, databaseConnections.entry, kafkaBootstrapServers.entry,
+            kafkaFetchWaitMilliseconds.entry, kafkaOnNewCluster.entry, kafkaInstanceID.entry,
+            kafkaAuthorityFile.entry, kafkaCertificateFile.entry, kafkaKeyFile.entry,
+            httpHost.entry, httpPort(default: port).entry, logFormat.entry, logLevel.entry,
+        ]
+    }
+}
+
+/// What a service does on a Kafka cluster that it has no cursors for.
+package enum NewClusterPolicy: String, CaseIterable, Sendable { case stop, rewind }
+
+/// How log lines look.
+package enum LogFormat: String, CaseIterable, Sendable { case auto, pretty, json }
+
+extension Configuration {
+    /// The settings of librdkafka for TLS: none, or the three files and the protocol.
+    ///
+    /// - Throws: when some of the three files are set and others aren't.
+    package func kafkaSecurity() throws(ConfigurationError) -> [String: String] {
+        let files = [
+            ("ssl.ca.location", CommonKeys.kafkaAuthorityFile),
+            ("ssl.certificate.location", CommonKeys.kafkaCertificateFile),
+            ("ssl.key.location", CommonKeys.kafkaKeyFile),
+        ]
+        let missing = files.filter { self[$0.1].isEmpty }.map(\.1.name)
+        if missing.count == files.count { return [:] }
+        guard missing.isEmpty else {
+            throw ConfigurationError(
+                "\(missing.joined(separator: " and ")) must be set too, or none of the three, for TLS to Kafka"
+            )
+        }
+        var settings = ["security.protocol": "ssl"]
+        for (name, key) in files { settings[name] = self[key] }
+        return settings
+    }
+}

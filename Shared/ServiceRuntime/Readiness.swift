@@ -1,0 +1,89 @@
+package import HTTP
+import Synchronization
+
+/// Whether a service can do its work, as `/readyz` says it; and `/livez`, which says only that the process answers.
+package final class Readiness: Sendable {
+    /// What a check found.
+    package enum Finding: Hashable, Sendable {
+        case ok
+        /// A few words for an operator, without secrets.
+        case bad(String)
+    }
+
+    package typealias Check = @Sendable () async -> Finding
+
+    private enum Phase { case starting, ready, stopping }
+
+    private struct State {
+        var phase = Phase.starting
+        var checks: [(name: String, check: Check)] = []
+    }
+
+    /// A check that takes longer is cancelled and counts as failed.
+    private static let checkDeadline: Duration = .seconds(2)
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// Adds a check, to be made at each request; it should cost little and must heed cancellation.
+    package func add(_ name: String, _ check: @escaping Check) {
+        state.withLock { $0.checks.append((name, check)) }
+    }
+
+    package func becomeReady() { state.withLock { if $0.phase == .starting { $0.phase = .ready } } }
+
+    /// From here on the service is not ready, so that no more work is sent to it.
+    package func beginStopping() { state.withLock { $0.phase = .stopping } }
+
+    /// `/livez` and `/readyz`, which are answered however much there is to do.
+    package var routes: [Route] {
+        [
+            Route(.get, "/livez", importance: .vital) { _ in .text("ok\n") },
+            Route(.get, "/readyz", importance: .vital) {
+                await self.respond(isVerbose: $0.query("verbose") != nil)
+            },
+        ]
+    }
+
+    /// Every check's finding, in the order they were added, after the service's own phase.
+    package func findings() async -> [(name: String, finding: Finding)] {
+        let (phase, checks) = state.withLock { ($0.phase, $0.checks) }
+        let found = await withTaskGroup(of: (Int, Finding).self) { group in
+            for (index, entry) in checks.enumerated() {
+                group.addTask { (index, await Readiness.limited(entry.check)) }
+            }
+            var found: [Int: Finding] = [:]
+            while let (index, finding) = await group.next() { found[index] = finding }
+            return found
+        }
+        let own: Finding = phase == .ready ? .ok : .bad(phase == .starting ? "starting" : "stopping")
+        return [("service", own)] + checks.indices.map { (checks[$0].name, found[$0] ?? .bad("not checked")) }
+    }
+
+    private static func limited(_ check: @escaping Check) async -> Finding {
+        await withTaskGroup(of: Finding.self) { group in
+            group.addTask { await check() }
+            group.addTask {
+                do { try await Task.sleep(for: checkDeadline) } catch {}
+                return .bad("no answer within \(checkDeadline)")
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? .bad("not checked")
+        }
+    }
+
+    private func respond(isVerbose: Bool) async -> HTTPResponse {
+        let findings = await findings()
+        let isReady = findings.allSatisfy { $0.finding == .ok }
+        var text = ""
+        for (name, finding) in findings where isVerbose || finding != .ok {
+            switch finding {
+            case .ok: text += "[+]\(name) ok\n"
+            case .bad(let reason): text += "[-]\(name) \(reason)\n"
+            }
+        }
+        text += isReady ? (isVerbose ? "ready\n" : "ok\n") : "not ready\n"
+        return .text(text, status: isReady ? 200 : 503)
+    }
+}

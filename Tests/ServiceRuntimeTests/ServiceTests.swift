@@ -1,0 +1,113 @@
+import HTTP
+import Observability
+import Synchronization
+import Testing
+
+@testable import ServiceRuntime
+
+@Suite("Readiness")
+struct ReadinessTests {
+    let readiness = Readiness()
+    var router: Router {
+        Router(routes: readiness.routes, logger: Logger(label: "test", handler: InMemoryLogHandler()))
+    }
+
+    func get(_ path: String, verbose: Bool = false) async -> (Int, String) {
+        let request = HTTPRequest(.get, path, query: verbose ? [("verbose", "")] : [])
+        let response = await router.respond(to: request)
+        return (response.status, String(decoding: response.body, as: UTF8.self))
+    }
+
+    @Test func `a service is alive from the start and ready when all is well`() async {
+        readiness.add("postgres") { .ok }
+        #expect(await get("/livez") == (200, "ok\n"))
+        #expect(await get("/readyz") == (503, "[-]service starting\nnot ready\n"))
+        readiness.becomeReady()
+        #expect(await get("/readyz") == (200, "ok\n"))
+        #expect(await get("/readyz", verbose: true) == (200, "[+]service ok\n[+]postgres ok\nready\n"))
+        readiness.beginStopping()
+        #expect(await get("/livez") == (200, "ok\n"))
+        #expect(await get("/readyz").0 == 503)
+        readiness.becomeReady()
+        #expect(await get("/readyz").0 == 503)
+    }
+
+    @Test func `a failed check says why`() async {
+        readiness.becomeReady()
+        readiness.add("postgres") { .ok }
+        readiness.add("kafka") { .bad("no broker answers") }
+        let expected = "[+]service ok\n[+]postgres ok\n[-]kafka no broker answers\nnot ready\n"
+        #expect(await get("/readyz", verbose: true) == (503, expected))
+    }
+
+    @Test func `a check that hangs counts as failed`() async {
+        readiness.becomeReady()
+        readiness.add("kafka") {
+            try? await Task.sleep(for: .seconds(600))
+            return .ok
+        }
+        let (status, text) = await get("/readyz")
+        #expect(status == 503)
+        #expect(text.contains("[-]kafka no answer within 2.0 seconds"))
+    }
+}
+
+@Suite("Commands of a service")
+struct CommandTests {
+    struct Broken: Error {}
+
+    let said = Journal()
+
+    var service: Service {
+        let said = said
+        return Service(
+            name: "orders", summary: "Takes orders.", httpPort: 0, prefixes: ["ORDER_"],
+            commands: [
+                Service.Command("migrate", "bring the database up to date") { _ in said.note("migrated") },
+                Service.Command("break", "fail") { _ in throw Broken() },
+            ]
+        ) { context in
+            context.readiness.add("postgres") { .ok }
+            return [context.httpPart(routes: [Route(.get, "/") { _ in .text("hello") }])]
+        }
+    }
+
+    func execute(
+        _ arguments: String..., environment: [String: String] = ["DATABASE_URL": "postgres://x/y"],
+        signals: AsyncStream<Int32> = AsyncStream { _ in }
+    ) async -> Int32 {
+        await ServiceRuntime.execute(
+            service, arguments: arguments, environment: environment, signals: { signals }
+        ) { [said] descriptor, text in said.note("\(descriptor): \(text)") }
+    }
+
+    @Test func `help needs no settings`() async {
+        #expect(await execute("--help", environment: [:]) == 0)
+        #expect(said.notes.first?.hasPrefix("1: orders: Takes orders.\n") == true)
+    }
+
+    @Test func `a check prints the settings, or what is wrong with them`() async {
+        #expect(await execute("--check") == 0)
+        #expect(said.notes.last?.contains("DATABASE_URL=(hidden)\n") == true)
+        #expect(await execute("--check", environment: [:]) == 64)
+        #expect(said.notes.last?.hasPrefix("2: orders: DATABASE_URL is not set;") == true)
+    }
+
+    @Test func `a command is run once and its failure is an exit code`() async {
+        #expect(await execute("migrate") == 0)
+        #expect(said.notes == ["migrated"])
+        #expect(await execute("break") == 70)
+    }
+
+    @Test func `what is no command is refused`() async {
+        #expect(await execute("dance") == 64)
+        #expect(said.notes == ["2: orders: `dance` is no command; see --help\n"])
+        #expect(await execute("migrate", "now") == 64)
+    }
+
+    @Test func `a service serves until it is told to stop`() async {
+        let (signals, send) = AsyncStream.makeStream(of: Int32.self)
+        send.yield(15)
+        #expect(await execute(signals: signals) == 0)
+    }
+}
