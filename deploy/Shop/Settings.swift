@@ -99,7 +99,9 @@ struct Settings: Sendable {
             }
             guard !security.isEmpty else { return [:] }
             guard security.count == files.count else {
-                throw Failure("for TLS to Kafka set all three of \(files.map(\.setting.rawValue).joined(separator: ", "))")
+                throw Failure(
+                    "for TLS to Kafka set all three of \(files.map(\.setting.rawValue).joined(separator: ", "))"
+                )
             }
             security["security.protocol"] = "ssl"
             return security
@@ -111,7 +113,8 @@ struct Settings: Sendable {
         var environment: [String: String] = [:]
         var entry = environ
         while let line = entry.pointee {
-            let parts = String(cString: line).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let parts = String(cString: line).split(
+                separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             if parts.count == 2 { environment[String(parts[0])] = String(parts[1]) }
             entry += 1
         }
@@ -121,9 +124,9 @@ struct Settings: Sendable {
 
 /// The path of this program, with no symbolic link left in it.
 func executablePath() -> String {
-    var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
-    let count = buffer.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress, $0.count) }
-    return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+    guard let path = realpath("/proc/self/exe", nil) else { return "" }
+    defer { free(path) }
+    return String(cString: path)
 }
 
 /// `.local` beside the nearest folder above that has one: a build of the project lies below the project.

@@ -19,7 +19,8 @@ struct AuditCheck: Sendable {
             FROM (\(sql)) AS violation (example)
             """)
         let row = try await connection.query(statement())[0]
-        return Finding(check: name, says: says, violations: try row.int64(0), examples: try row.stringArray(1))
+        return Finding(
+            check: name, says: says, violations: try row.int64(0), examples: try row.stringArray(1))
     }
 }
 

@@ -15,7 +15,8 @@ private let gateway = """
 /// What must be true of money: S5.
 let moneyChecks: [AuditCheck] = [
     AuditCheck(
-        name: "S5", says: "captured - refunded is the total of a confirmed order, and zero for a cancelled one",
+        name: "S5",
+        says: "captured - refunded is the total of a confirmed order, and zero for a cancelled one",
         sql: """
             SELECT format('order %s is %s: total %s, captured %s, refunded %s', id, status, total_amount,
                 coalesce(captured, 0), coalesce(refunded, 0))

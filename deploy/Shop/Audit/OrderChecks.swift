@@ -17,7 +17,8 @@ let orderChecks: [AuditCheck] = [
                 AND NOT EXISTS (SELECT FROM orders.idempotency_key WHERE order_id = placed.id)
             """),
     AuditCheck(
-        name: "S2", says: "an order's status and reason follow from what was heard of its stock and its money",
+        name: "S2",
+        says: "an order's status and reason follow from what was heard of its stock and its money",
         sql: """
             SELECT format('order %s is %s (%s): stock %s, money %s, cancelled by %s',
                 id, status, reason, stock, money, coalesce(cancelled_by, 'nobody'))

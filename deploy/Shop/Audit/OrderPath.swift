@@ -5,10 +5,13 @@ struct OrderPath: Hashable, Sendable {
     let payments: String
 
     private static let ordersLegal: Set = [
-        "created", "created confirmed", "created cancelled", "created cancelling", "created cancelling cancelled",
+        "created", "created confirmed", "created cancelled", "created cancelling",
+        "created cancelling cancelled",
     ]
     private static let inventoryLegal: Set = ["", "reserved", "rejected", "released", "reserved released"]
-    private static let paymentsLegal: Set = ["", "captured", "declined", "voided", "captured refunded", "refunded"]
+    private static let paymentsLegal: Set = [
+        "", "captured", "declined", "voided", "captured refunded", "refunded",
+    ]
 
     private func has(_ event: String) -> Bool {
         [orders, inventory, payments].contains { $0.split(separator: " ").contains { $0 == event } }
@@ -22,7 +25,8 @@ struct OrderPath: Hashable, Sendable {
         guard Self.ordersLegal.contains(orders) else { return "orders said \(quoted(orders))" }
         guard Self.inventoryLegal.contains(inventory) else { return "inventory said \(quoted(inventory))" }
         guard Self.paymentsLegal.contains(payments) else { return "payments said \(quoted(payments))" }
-        return causeFault ?? endFault ?? (atRest && !has("confirmed") && !has("cancelled") ? "it has not ended" : nil)
+        return causeFault ?? endFault
+            ?? (atRest && !has("confirmed") && !has("cancelled") ? "it has not ended" : nil)
     }
 
     /// An event without the one that must have led to it.
@@ -38,13 +42,19 @@ struct OrderPath: Hashable, Sendable {
     /// An end that the facts don't bear out.
     private var endFault: String? {
         if has("confirmed") {
-            guard inventory == "reserved", payments == "captured" else { return "confirmed without stock or money" }
+            guard inventory == "reserved", payments == "captured" else {
+                return "confirmed without stock or money"
+            }
         } else if has("cancelled") {
             let isStockBack = has("rejected") || has("released")
             let isMoneyBack = has("declined") || has("voided") || has("refunded")
             let isRejected = has("rejected") && payments.isEmpty && !has("cancelling")
-            guard isRejected || (isStockBack && isMoneyBack) else { return "cancelled without giving all back" }
-            guard has("cancelling") || has("rejected") || has("declined") else { return "cancelled without a reason" }
+            guard isRejected || (isStockBack && isMoneyBack) else {
+                return "cancelled without giving all back"
+            }
+            guard has("cancelling") || has("rejected") || has("declined") else {
+                return "cancelled without a reason"
+            }
         }
         return nil
     }

@@ -40,22 +40,24 @@ enum PathCheck {
 }
 
 /// What must be true of every outbox: the rest of S7, and H3 where it begins.
-let outboxChecks: [AuditCheck] = [
-    AuditCheck(
-        name: "S7", says: "the event that caused another is in an outbox as well",
-        sql: """
-            WITH event AS (\(Shop.services.map { "SELECT event_id, causation_id, topic FROM \($0).outbox" }
+let outboxChecks: [AuditCheck] =
+    [
+        AuditCheck(
+            name: "S7", says: "the event that caused another is in an outbox as well",
+            sql: """
+                WITH event AS (\(Shop.services.map { "SELECT event_id, causation_id, topic FROM \($0).outbox" }
                 .joined(separator: " UNION ALL ")))
-            SELECT format('%s %s', topic, event_id) FROM event
-            WHERE causation_id IS NOT NULL AND causation_id NOT IN (SELECT event_id FROM event)
-            """)
-] + Shop.services.map { service in
-    AuditCheck(
-        name: "H3", says: "the versions of a key rise in the outbox of \(service)",
-        sql: """
-            SELECT format('%s of %s: %s after %s', topic, key, version, before) FROM (
-                SELECT topic, key, version, lag(version) OVER (PARTITION BY key ORDER BY seq) AS before
-                FROM \(service).outbox WHERE topic <> '\(service).deadLetters'
-            ) AS event WHERE version <= before
-            """)
-}
+                SELECT format('%s %s', topic, event_id) FROM event WHERE causation_id IS NOT NULL
+                    AND NOT EXISTS (SELECT FROM event AS cause WHERE cause.event_id = event.causation_id)
+                """)
+    ]
+    + Shop.services.map { service in
+        AuditCheck(
+            name: "H3", says: "the versions of a key rise in the outbox of \(service)",
+            sql: """
+                SELECT format('%s of %s: %s after %s', topic, key, version, before) FROM (
+                    SELECT topic, key, version, lag(version) OVER (PARTITION BY key ORDER BY seq) AS before
+                    FROM \(service).outbox WHERE topic <> '\(service).deadLetters'
+                ) AS event WHERE version <= before
+                """)
+    }

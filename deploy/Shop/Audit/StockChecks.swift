@@ -34,7 +34,8 @@ let stockChecks: [AuditCheck] = [
             )
             """),
     AuditCheck(
-        name: "S3", says: "nothing is reserved, and what is sold are the lines of the confirmed orders", atRest: true,
+        name: "S3", says: "nothing is reserved, and what is sold are the lines of the confirmed orders",
+        atRest: true,
         sql: """
             SELECT format('%s: reserved %s, sold %s, confirmed %s', sku, reserved, sold, coalesce(ordered, 0))
             FROM inventory.product FULL JOIN (

@@ -60,7 +60,8 @@ enum OrderCommands {
         verb: "list", summary: "list orders, newest first",
         options: [
             .text("--customer", "C", "of this customer alone"),
-            .choice("--status", of: ["pending", "confirmed", "cancelling", "cancelled"], "in this status alone"),
+            .choice(
+                "--status", of: ["pending", "confirmed", "cancelling", "cancelled"], "in this status alone"),
             .number("--limit", "N", in: 1...10_000, "at most so many [20]"), .json,
         ],
         run: { arguments, shop in
@@ -69,14 +70,16 @@ enum OrderCommands {
             for order in orders {
                 table.add(
                     .text(order.id.description), .text(order.words), .text(order.customerId),
-                    .number(Int64(order.lines.count)), .text(order.total.text), .text(order.createdAt.description))
+                    .number(Int64(order.lines.count)), .text(order.total.text),
+                    .text(order.createdAt.description))
             }
             shop.console.show(table, asJSON: arguments.has("--json"))
             return .success
         })
 
     /// Page after page, until there are enough or no more.
-    private static func orders(_ arguments: Arguments, limit: Int, _ shop: Shop) async throws -> [OrderAnswer] {
+    private static func orders(_ arguments: Arguments, limit: Int, _ shop: Shop) async throws -> [OrderAnswer]
+    {
         var orders: [OrderAnswer] = []
         var cursor: String?
         repeat {
@@ -84,7 +87,8 @@ enum OrderCommands {
                 ("customerId", arguments.text("--customer")), ("status", arguments.text("--status")),
                 ("limit", String(min(100, limit - orders.count))), ("cursor", cursor),
             ]
-            let answer = try await shop.web.send(.get, try shop.settings[.ordersURL] + "/v1/orders" + queryText(query))
+            let answer = try await shop.web.send(
+                .get, try shop.settings[.ordersURL] + "/v1/orders" + queryText(query))
             let page = try answer.decode(OrderPage.self)
             orders += page.orders
             cursor = page.nextCursor
@@ -100,7 +104,8 @@ enum OrderCommands {
 
     private static func url(of arguments: Arguments, _ shop: Shop) throws -> String {
         guard let id = arguments.operand().flatMap({ Identifier($0) }) else {
-            throw UsageError("an order's id is a UUID such as `shop order list` shows, not `\(arguments.operand() ?? "")`")
+            throw UsageError(
+                "an order's id is a UUID such as `shop order list` shows, not `\(arguments.operand() ?? "")`")
         }
         return try shop.settings[.ordersURL] + "/v1/orders/\(id)"
     }
@@ -120,7 +125,8 @@ enum ProductCommands {
             var cursor: String?
             repeat {
                 let query = queryText([("limit", "100"), ("cursor", cursor)])
-                let answer = try await shop.web.send(.get, try shop.settings[.inventoryURL] + "/v1/products" + query)
+                let answer = try await shop.web.send(
+                    .get, try shop.settings[.inventoryURL] + "/v1/products" + query)
                 let page = try answer.decode(ProductPage.self)
                 for product in page.products {
                     table.add(

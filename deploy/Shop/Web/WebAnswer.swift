@@ -35,7 +35,9 @@ struct WebAnswer: Sendable {
             return Failure("the service answered with status \(status)")
         }
         var details = [problem.detail ?? problem.title ?? "status \(status)"]
-        for field in problem.errors ?? [] where !details.contains(field.detail) { details.append(field.detail) }
+        for field in problem.errors ?? [] where !details.contains(field.detail) {
+            details.append(field.detail)
+        }
         return Failure(details.joined(separator: " ").oneLine)
     }
 }
@@ -61,7 +63,9 @@ struct OrderAnswer: Decodable, Sendable {
         ]
         facts += lines.map { ("line", "\($0.quantity) x \($0.sku) at \($0.unitPrice.text)") }
         facts.append(("placed", createdAt.description))
-        if took > .zero { facts.append(("changed", "\(updatedAt), \(Table.Cell.seconds(took / .seconds(1)).text) later")) }
+        if took > .zero {
+            facts.append(("changed", "\(updatedAt), \(Table.Cell.seconds(took / .seconds(1)).text) later"))
+        }
         return facts.map { "\($0.padded(to: 8))  \($1.oneLine)" }.joined(separator: "\n")
     }
 }
