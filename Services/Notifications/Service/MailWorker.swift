@@ -42,9 +42,7 @@ final class MailWorker: Sendable {
     private let wake = Signal()
     private let stop = StopFlag()
 
-    /// - Parameters:
-    ///   - transports: each is given one mail at a time.
-    ///   - sender: the address mails come from.
+    /// A worker that gives each of `transports` one mail at a time, from the address `sender`.
     init(
         pool: PostgresPool, relay: OutboxRelay, transports: [any MailTransport], sender: String,
         logger: Logger
@@ -143,7 +141,9 @@ final class MailWorker: Sendable {
         logger.flow(.told, order: mail.orderID.description, mail.kind.rawValue, detail: "by mail")
     }
 
-    /// Whether there is no use in trying again. A server that is away is asked for ever.
+    /// Whether there is no use in trying again.
+    ///
+    /// A server that is away is asked for ever.
     static func isFinal(_ failure: CurlError, attempt: Int) -> Bool {
         switch failure {
         case .invalid: true
