@@ -79,7 +79,7 @@ let package = Package(
         tool(
             "ShopTool", ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
             path: "Shop"),
-        tool("LocalBroker", ["Kafka"], path: "LocalBroker"),
+        tool("LocalBroker", ["Contracts", "Kafka", "Observability"], path: "LocalBroker"),
         .target(
             name: "TestSupport", dependencies: ["CPostgres", "Kafka", "Kernel", "Observability", "Postgres"],
             path: "Tests/TestSupport", swiftSettings: settings),
