@@ -34,7 +34,7 @@ func tool(_ name: String, _ dependencies: [Target.Dependency], path: String) -> 
 /// Every service is the same four targets: a pure domain, an executable, and the tests of both.
 func service(_ name: String, extra: [Target.Dependency] = []) -> [Target] {
     let parts: [Target.Dependency] = [
-        "Kernel", "Contracts", "Messaging", "Postgres", "HTTP", "Observability", "ServiceRuntime",
+        "Kernel", "Contracts", "Messaging", "Kafka", "Postgres", "HTTP", "Observability", "ServiceRuntime",
     ]
     return [
         .target(
