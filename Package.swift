@@ -34,7 +34,7 @@ func tool(_ name: String, _ dependencies: [Target.Dependency], path: String) -> 
 /// Every service is the same four targets: a pure domain, an executable, and the tests of both.
 func service(_ name: String, extra: [Target.Dependency] = []) -> [Target] {
     let parts: [Target.Dependency] = [
-        "Kernel", "Contracts", "Messaging", "Kafka", "Postgres", "HTTP", "Observability", "ServiceRuntime",
+        "Kernel", "Contracts", "Kafka", "Messaging", "Postgres", "HTTP", "Observability", "ServiceRuntime",
     ]
     return [
         .target(
@@ -75,15 +75,26 @@ let package = Package(
         shared("Messaging", ["Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
         shared("HTTP", ["CMicroHTTPD", "Kernel", "Observability"]),
         shared("Curl", ["CCurl", "BlockingIO"]),
-        shared("ServiceRuntime", ["CSystem", "HTTP", "Observability"]),
+        shared("ServiceRuntime", ["CSystem", "HTTP", "Kafka", "Messaging", "Observability", "Postgres"]),
         tool(
             "ShopTool", ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
             path: "Shop"),
-        tool("LocalBroker", ["Kafka"], path: "LocalBroker"),
+        tool("LocalBroker", ["Contracts", "Kafka", "Observability"], path: "LocalBroker"),
         .target(
-            name: "TestSupport", dependencies: ["Kafka", "Postgres", "Kernel", "Observability"],
-            path: "Tests/TestSupport",
-            swiftSettings: settings),
+            name: "TestSupport", dependencies: ["CPostgres", "Kafka", "Kernel", "Observability", "Postgres"],
+            path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Contracts", "Kernel", "OrdersDomain", "InventoryDomain", "PaymentsDomain", "NotificationsDomain",
+            ],
+            path: "Tests/Simulation", exclude: ["README.md"], swiftSettings: settings),
+        tool("Simulate", ["Simulation"], path: "Simulation"),
+        tests(
+            "SimulationTests",
+            [
+                "Simulation", "Kernel", "OrdersDomain", "InventoryDomain", "PaymentsDomain", "NotificationsDomain",
+            ]),
         tests("KernelTests", ["Kernel"]),
         tests("ContractsTests", ["Contracts", "Kernel"], exclude: ["Golden"]),
         tests("ObservabilityTests", ["Observability", "Kernel"]),

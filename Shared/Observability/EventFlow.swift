@@ -15,6 +15,8 @@ package enum FlowStep: String, Sendable {
     case refused = "✖"
     /// Something was given back.
     case compensated = "↩"
+    /// A customer was told.
+    case told = "✉"
     /// The order has ended.
     case ended = "■"
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034
 # What deploy/up, deploy/down and deploy/test share: messages, settings, and processes known by pid files.
-# Sourced, never run. Nothing here does anything when sourced but set variables.
+# Sourced, never run. Sourcing sets variables and starts nothing.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 state=${state:-$root/.local}    # everything that the scripts write, but for the build in .build
@@ -8,7 +8,9 @@ services=(orders inventory payments notifications)
 started=()                      # the names that this run has started, in order
 declare -A said_before=()       # how long their logs were then
 
-say() { printf '%s\n' "quadrille: $*"; }
+# A reader that went away (deploy/up | head -1) is no reason to stop half way.
+trap : PIPE
+say() { printf '%s\n' "quadrille: $*" 2> /dev/null || true; }
 fail() { printf '%s\n' "quadrille: $*" >&2; exit 1; }
 
 # dotenv: what .env sets (docker compose reads it too) and the environment does not.

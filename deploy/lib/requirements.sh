@@ -31,6 +31,7 @@ install_packages() {
     command -v apt-get > /dev/null || fail "please install what these Debian packages hold: $*"
     if ((EUID != 0)); then
         command -v sudo > /dev/null || fail "not root, and no sudo: have root run 'apt-get install $*'"
+        sudo true || fail "sudo does not let us in: have root run 'apt-get install $*'"
         prefix=(sudo)
     fi
     prefix+=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)

@@ -1,3 +1,41 @@
-@main struct Main {
-    static func main() {}
+import HTTP
+import Kernel
+import Messaging
+import Observability
+import Postgres
+import ServiceRuntime
+
+/// The orders service: what it is made of.
+@main enum Main {
+    static func main() async { await ServiceRuntime.run(service) }
+
+    static let service = Service.shop(
+        "orders", summary: "takes orders, prices them and decides how each ends", httpPort: 8080,
+        keys: OrderKeys.table, prefixes: ["ORDER_"], migrations: orderMigrations
+    ) { core in
+        let stop = StopFlag()
+        let waiters = OrderWaiters()
+        let commands = OrderCommandHandler(waiters: waiters, logger: core.logger)
+        let deadline = core.configuration[OrderKeys.deadline]
+        let placement = OrderPlacement(pool: core.pool, relay: core.relay, deadline: deadline)
+        let placements = GroupCommit(batchMax: 256, waitingMax: 2048) { try await placement.write($0) }
+        let routes = OrderRoutes(
+            pool: core.pool, relay: core.relay, commands: commands, placements: placements, waiters: waiters,
+            logger: core.logger)
+        let sweeper = DeadlineSweeper(
+            pool: core.pool, relay: core.relay, commands: commands, deadline: deadline, logger: core.logger)
+        let expiry = IdempotencyExpiry(
+            pool: core.pool, retention: core.configuration[OrderKeys.idempotencyRetention],
+            logger: core.logger)
+        return ServiceParts(
+            handler: commands, routes: routes.routes,
+            workers: [
+                Worker("placements", run: { await placements.run() }, stop: { placements.close() }),
+                Worker(
+                    "waiters", run: { await waiters.run(pool: core.pool, logger: core.logger, until: stop) },
+                    stop: { stop.set() }),
+                Worker("deadlines", run: { await sweeper.run(until: stop) }, stop: { stop.set() }),
+                Worker("idempotency keys", run: { await expiry.run(until: stop) }, stop: { stop.set() }),
+            ])
+    }
 }

@@ -1,0 +1,21 @@
+import HTTP
+import Kernel
+
+/// Every refusal of this service, in the words of its API.
+extension Problem {
+    static func invalid(_ violations: [Violation]) -> Problem {
+        .unprocessable(
+            violations.map(\.detail).first ?? "The request can't be granted as it stands.",
+            type: "/problems/invalid-product",
+            errors: violations.map { FieldError(pointer: $0.pointer, detail: $0.detail) })
+    }
+
+    static let keyReused = Problem.unprocessable(
+        "This Idempotency-Key belongs to another delivery: send a new key with new goods, or the first request again.",
+        type: "/problems/idempotency-key-reused")
+
+    static func noSuchProduct() -> Problem {
+        .notFound(
+            "Nothing is sold under this SKU: see GET /v1/products, or list it with PUT /v1/products/{sku}.")
+    }
+}

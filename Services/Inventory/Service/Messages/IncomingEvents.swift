@@ -1,0 +1,41 @@
+import Contracts
+import InventoryDomain
+import Kafka
+import Kernel
+import Messaging
+
+/// What inventory hears.
+enum IncomingEvent: Sendable {
+    case created(OrderCreated)
+    case declined(Identifier)
+    case cancelling(Identifier)
+    case confirmed(Identifier)
+
+    /// - Throws: `ContractError`; the record becomes a dead letter.
+    static func decode(_ record: KafkaRecord) throws(ContractError) -> Incoming<IncomingEvent> {
+        switch record.topic {
+        case OrderCreated.topic.name: try record.decode(OrderCreated.self) { .created($0) }
+        case PaymentDeclined.topic.name: try record.decode(PaymentDeclined.self) { .declined($0.orderId) }
+        case OrderCancelling.topic.name: try record.decode(OrderCancelling.self) { .cancelling($0.orderId) }
+        case OrderConfirmed.topic.name: try record.decode(OrderConfirmed.self) { .confirmed($0.orderId) }
+        default: throw .unknownType(record.topic, topic: record.topic)
+        }
+    }
+
+    var orderID: Identifier {
+        switch self {
+        case .created(let order): order.orderId
+        case .declined(let id), .cancelling(let id), .confirmed(let id): id
+        }
+    }
+
+    /// What it means to a reservation.
+    var message: ReservationMessage {
+        switch self {
+        case .created(let order): .created(order.lines.map { StockLine(sku: $0.sku, quantity: $0.quantity) })
+        case .declined: .declined
+        case .cancelling: .cancelling
+        case .confirmed: .confirmed
+        }
+    }
+}

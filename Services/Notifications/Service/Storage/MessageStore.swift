@@ -1,0 +1,80 @@
+import Kernel
+import NotificationsDomain
+import Postgres
+
+/// A message to a customer, about to be stored.
+struct NewMessage: Sendable {
+    let orderID: Identifier
+    let customerID: String
+    let email: String?
+    let notice: Notice
+    /// Counts the messages about the order.
+    let version: Int64
+    /// Whether it goes by mail; if not, it counts as told once it is stored.
+    let byMail: Bool
+}
+
+/// Rows of `message`: what is told, each once. Those on their way by mail are in `MailStore`.
+enum MessageStore {
+    private static let told = PostgresStatement(
+        "message.told", "SELECT order_id, kind FROM message WHERE order_id = ANY ($1)")
+
+    /// Without ON CONFLICT on purpose: should another transaction have told one of them since we looked, the violation
+    /// undoes this one, and the batch is decided again by what is there then.
+    private static let insert = PostgresStatement(
+        "message.insert",
+        """
+        INSERT INTO message (order_id, kind, customer_id, email, text, status, version, next_attempt_at,
+            created_at, sent_at)
+        SELECT order_id, kind, customer_id, email, text, CASE WHEN by_mail THEN 'pending' ELSE 'sent' END, version,
+            CASE WHEN by_mail THEN $8::timestamptz END, $8, CASE WHEN NOT by_mail THEN $8::timestamptz END
+        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[],
+            $7::bigint[])
+            AS new (order_id, kind, customer_id, email, text, by_mail, version)
+        """)
+
+    private static let list = PostgresStatement(
+        "message.list",
+        """
+        SELECT order_id, customer_id, kind, text, created_at, sent_at FROM message
+        WHERE order_id = $1 ORDER BY version
+        """)
+
+    /// The kinds that are written down for these orders already.
+    ///
+    /// Nothing is locked: the rows are only ever added, and two that add the same one meet at its key.
+    static func told(
+        _ orderIDs: Set<Identifier>, in transaction: PostgresTransaction
+    ) async throws -> [Identifier: Set<NoticeKind>] {
+        let result = try await transaction.query(told(Array(orderIDs)))
+        var told: [Identifier: Set<NoticeKind>] = [:]
+        for row in result {
+            let id = try row.identifier(0)
+            guard let kind = NoticeKind(rawValue: try row.string(1)) else {
+                throw StoredMessageError(orderID: id)
+            }
+            told[id, default: []].insert(kind)
+        }
+        return told
+    }
+
+    static func insert(_ messages: [NewMessage], at time: Timestamp, in transaction: PostgresTransaction) {
+        guard !messages.isEmpty else { return }
+        transaction.enqueue(
+            insert(
+                messages.map(\.orderID), messages.map(\.notice.kind.rawValue), messages.map(\.customerID),
+                messages.map(\.email), messages.map(\.notice.text), messages.map(\.byMail),
+                messages.map(\.version), time))
+    }
+
+    /// What a customer was or will be told about an order, oldest first.
+    static func list(of orderID: Identifier, in pool: PostgresPool) async throws -> [NotificationView] {
+        try await pool.query(list(orderID)).map(NotificationView.init(row:))
+    }
+}
+
+/// A row has a kind no decider wrote: somebody changed it by hand. Nothing is told about the order.
+struct StoredMessageError: Error, CustomStringConvertible {
+    let orderID: Identifier
+    var description: String { "a message about order \(orderID) has a kind this build doesn't know" }
+}

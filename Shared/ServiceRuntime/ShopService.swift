@@ -1,0 +1,216 @@
+import FoundationEssentials
+package import HTTP
+import Kafka
+package import Messaging
+package import Observability
+package import Postgres
+
+/// What each of the shop's services is built from, ready to use.
+package struct ServiceCore: Sendable {
+    package let name: String
+    package let configuration: Configuration
+    package let logger: Logger
+    package let pool: PostgresPool
+    /// Call `eventsWritten()` after each commit outside of the consumer that wrote to the outbox.
+    package let relay: OutboxRelay
+}
+
+/// What a service adds to its core.
+package struct ServiceParts<Handler: BatchHandler>: Sendable {
+    package let handler: Handler
+    package let routes: [Route]
+    package let workers: [Worker]
+
+    package init(handler: Handler, routes: [Route], workers: [Worker] = []) {
+        self.handler = handler
+        self.routes = routes
+        self.workers = workers
+    }
+}
+
+/// A loop that a service runs beside its consumer and its relay.
+package struct Worker: Sendable {
+    package let name: String
+    package let run: @Sendable () async throws -> Void
+    package let stop: @Sendable () -> Void
+
+    /// - Parameters:
+    ///   - run: works until `stop` was called; finishes what it has in hand.
+    ///   - stop: asks for that, and returns at once.
+    package init(
+        _ name: String, run: @escaping @Sendable () async throws -> Void, stop: @escaping @Sendable () -> Void
+    ) {
+        self.name = name
+        self.run = run
+        self.stop = stop
+    }
+}
+
+extension Service {
+    /// A service of the shop: Postgres, the relay, its workers, the consumer and HTTP, in this order; stopped in reverse, so
+    /// that what the last batch said still goes out.
+    ///
+    /// - Parameters:
+    ///   - migrations: applied by `NAME migrate`, with an administrator's `DATABASE_URL`; a service that finds its schema
+    ///     behind them refuses to start and says so.
+    ///   - commands: what it can do once beside `migrate`.
+    ///   - migrate: further schemas that `migrate` brings up to date.
+    ///   - make: builds the parts from the core; only builds, waits for nothing.
+    package static func shop<Handler: BatchHandler>(
+        _ name: String, summary: String, httpPort: Int, keys: [ConfigurationEntry] = [],
+        prefixes: [String] = [],
+        migrations: [Migration], commands: [Command] = [],
+        migrate: @escaping @Sendable (ServiceContext) async throws -> Void = { _ in },
+        make: @escaping @Sendable (ServiceCore) async throws -> ServiceParts<Handler>
+    ) -> Service {
+        let apply = Command("migrate", "bring the schema up to date; DATABASE_URL is an administrator's") {
+            try await $0.apply(migrations, to: name)
+            try await migrate($0)
+        }
+        return Service(
+            name: name, summary: summary, httpPort: httpPort, keys: keys, prefixes: prefixes,
+            commands: [apply] + commands
+        ) { context in
+            let core = try context.core
+            let parts = try await make(core)
+            let consumer = EventConsumer(
+                service: name, handler: parts.handler, pool: core.pool, kafka: try context.kafka,
+                instanceID: context.instanceID, policy: context.policy, relay: core.relay, logger: core.logger
+            )
+            context.readiness.add("postgres") { await core.pool.finding }
+            context.readiness.add("kafka") {
+                consumer.isAssigned ? .ok : .bad("not yet in its consumer group; the log says why")
+            }
+            return [
+                Part(
+                    "postgres", start: { try await core.awaitSchema(migrations) },
+                    stop: { await core.pool.close() }),
+                .loop("relay", run: { await core.relay.run() }, close: { core.relay.close() }),
+            ] + parts.workers.map { Part.loop($0.name, run: $0.run, close: $0.stop) } + [
+                .loop("consumer", run: { try await consumer.run() }, close: { consumer.close() }),
+                context.httpPart(routes: parts.routes, translate: problem(for:)),
+            ]
+        }
+    }
+
+    /// What trouble that any route can meet looks like to a client.
+    private static func problem(for error: any Error) -> Problem? {
+        switch error {
+        case is OverloadedError:
+            .unavailable("Too much at once: send this again, with the same Idempotency-Key if it had one.")
+        case let error as PostgresError where error.classification == .transient:
+            .unavailable(
+                "The database does not answer: send this again, with the same Idempotency-Key if it had one.")
+        default: nil
+        }
+    }
+}
+
+extension ServiceContext {
+    package var database: PostgresConfiguration {
+        var database = PostgresConfiguration(
+            url: configuration[CommonKeys.databaseURL], applicationName: service)
+        database.maxConnections = configuration[CommonKeys.databaseConnections]
+        database.settings["search_path"] = service
+        return database
+    }
+
+    fileprivate var kafka: KafkaConfiguration {
+        get throws {
+            var kafka = KafkaConfiguration(
+                bootstrapServers: configuration[CommonKeys.kafkaBootstrapServers], clientID: service,
+                securitySettings: try configuration.kafkaSecurity())
+            kafka.fetchWaitMilliseconds = configuration[CommonKeys.kafkaFetchWaitMilliseconds]
+            return kafka
+        }
+    }
+
+    fileprivate var policy: KafkaCluster.Policy {
+        switch configuration[CommonKeys.kafkaOnNewCluster] {
+        case .stop: .stop
+        case .rewind: .rewind
+        }
+    }
+
+    fileprivate var instanceID: String? {
+        let id = configuration[CommonKeys.kafkaInstanceID]
+        if id.isEmpty { return nil }
+        // Replicas in containers share their settings, and differ by the host's name alone.
+        return "\(service)-\(id == "hostname" ? ProcessInfo.processInfo.hostName : id)"
+    }
+
+    package var core: ServiceCore {
+        get throws {
+            let pool = PostgresPool(configuration: database, logger: logger)
+            var relaying = database
+            relaying.settings["synchronous_commit"] = "off"
+            let relay = OutboxRelay(
+                service: service, database: relaying, pool: pool, kafka: try kafka, policy: policy,
+                logger: logger)
+            return ServiceCore(
+                name: service, configuration: configuration, logger: logger, pool: pool, relay: relay)
+        }
+    }
+
+    /// Brings `schema` up to date over one connection, and says what it did.
+    package func apply(_ migrations: [Migration], to schema: String) async throws {
+        let connection = try await PostgresConnection.connect(database, logger: logger)
+        do {
+            let applied = try await Migrator(schema: schema).apply(migrations, on: connection)
+            logger.info("schema \(schema) is up to date", metadata: [LogKey.count: "\(applied.count)"])
+            await connection.close()
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+}
+
+extension ServiceCore {
+    /// Waits for a database that is away, and refuses one whose schema is behind.
+    fileprivate func awaitSchema(_ migrations: [Migration]) async throws {
+        var backoff = Backoff()
+        while true {
+            do {
+                return try await Migrator(schema: name).verify(migrations, on: pool)
+            } catch let error as PostgresError where error.classification == .transient {
+                logger.warning("waiting for the database", metadata: [LogKey.error: "\(error)"])
+                try await Task.sleep(for: backoff.next())
+            }
+        }
+    }
+}
+
+extension PostgresPool {
+    fileprivate var finding: Readiness.Finding {
+        get async {
+            do {
+                _ = try await query(PostgresStatement("readiness", "SELECT 1")())
+                return .ok
+            } catch {
+                return .bad("\(error)")
+            }
+        }
+    }
+}
+
+extension Part {
+    /// A loop that is asked to end and then given time to finish what it has in hand, before it is cancelled.
+    fileprivate static func loop(
+        _ name: String, run: @escaping @Sendable () async throws -> Void,
+        close: @escaping @Sendable () -> Void
+    ) -> Part {
+        let ended = StopFlag()
+        return Part(
+            name,
+            run: {
+                defer { ended.set() }
+                try await run()
+            },
+            stop: {
+                close()
+                let deadline = ContinuousClock.now + .seconds(5)
+                while !ended.isSet, .now < deadline { try? await Task.sleep(for: .milliseconds(5)) }
+            })
+    }
+}

@@ -1,0 +1,56 @@
+import Contracts
+import InventoryDomain
+import Kafka
+import Kernel
+import Messaging
+import Testing
+
+@testable import InventoryService
+
+@Suite("What inventory hears")
+struct IncomingEventsTests {
+    private static let id = Identifier.fresh()
+
+    @Test func `every topic the table names is understood`() throws {
+        let price = Money(amount: 500, currency: .eur)
+        let created = OrderCreated(
+            orderId: Self.id, customerId: "alice", email: nil,
+            lines: [OrderCreated.Line(sku: "tea", quantity: 2, unitPrice: price)], total: price,
+            paymentToken: "t")
+        let heard: [Topic: ReservationMessage] = [
+            .ordersCreated: try message(created),
+            .ordersCancelling: try message(OrderCancelling(orderId: Self.id, reason: .customer)),
+            .ordersConfirmed: try message(
+                OrderConfirmed(orderId: Self.id, customerId: "alice", email: nil, total: price)),
+            .paymentsDeclined: try message(PaymentDeclined(orderId: Self.id, reason: "insufficient_funds")),
+        ]
+        #expect(Set(heard.keys) == Set(Topic.consumed(by: "inventory")))
+        #expect(
+            heard == [
+                .ordersCreated: .created([StockLine(sku: "tea", quantity: 2)]),
+                .ordersCancelling: .cancelling,
+                .ordersConfirmed: .confirmed, .paymentsDeclined: .declined,
+            ])
+    }
+
+    @Test func `a topic that is not for us is refused`() {
+        #expect(throws: ContractError.self) {
+            _ = try message(NotificationSent(orderId: Self.id, customerId: "alice", kind: .orderReceived))
+        }
+    }
+
+    private func message(_ event: some OrderEvent) throws -> ReservationMessage {
+        let topic = type(of: event).topic.name
+        let envelope = CloudEvent(
+            id: .fresh(), type: topic, time: .now(), subject: event.key, correlationID: Self.id,
+            causationID: nil,
+            traceparent: nil, version: 1)
+        let record = KafkaRecord(
+            topic: topic, partition: 0, offset: 0, timestamp: 0, key: Array(event.key.utf8),
+            value: try EventCoding.encode(event),
+            headers: envelope.headers.map { (name: $0.name, value: Array($0.value.utf8)) })
+        let incoming = try IncomingEvent.decode(record)
+        #expect(incoming.message.orderID == Self.id)
+        return incoming.message.message
+    }
+}

@@ -1,0 +1,63 @@
+import Contracts
+import Kernel
+import Postgres
+import TestSupport
+import Testing
+
+@testable import InventoryService
+
+@Suite("Publishing stock")
+struct StockPublisherTests {
+    @Test func `many changes of a product are told once, with the last number`() async throws {
+        try await InventoryUnderTest.run { inventory in
+            try await inventory.list("tea", available: 10)
+            for _ in 0..<3 { try await inventory.handle(.order(.fresh(), ("tea", 1))) }
+            let before = try await inventory.said(.inventoryStock).count
+            try await inventory.publisher.publishWaiting()
+            try await inventory.publisher.publishWaiting()
+            let said = try await inventory.said(.inventoryStock)
+            #expect(said.count == before + 1)
+            #expect(said.last?.payload.contains(#""available":7"#) == true)
+            #expect(said.last?.version == 5)
+            #expect(try await inventory.number(Self.unpublished) == 0)
+        }
+    }
+
+    @Test func `what a crash left untold is found again`() async throws {
+        try await InventoryUnderTest.run { inventory in
+            try await inventory.list("tea", available: 10)
+            try await inventory.handle(.order(.fresh(), ("tea", 1)))
+            #expect(try await inventory.number(Self.unpublished) == 1)
+            let next = StockPublisher(
+                pool: inventory.pool, relay: inventory.relay, logger: inventory.log.logger)
+            async let running: Void = next.run()
+            try await eventually("the stock is told") { try await inventory.number(Self.unpublished) == 0 }
+            next.close()
+            await running
+        }
+    }
+
+    @Test func `a publisher tells what still waits before it ends`() async throws {
+        try await InventoryUnderTest.run { inventory in
+            try await inventory.list("tea", available: 10)
+            async let running: Void = inventory.publisher.run()
+            try await inventory.handle(.order(.fresh(), ("tea", 1)))
+            inventory.publisher.close()
+            await running
+            #expect(try await inventory.number(Self.unpublished) == 0)
+        }
+    }
+
+    @Test func `a new shop has products to order, and asking twice adds none`() async throws {
+        try await InventoryUnderTest.run { inventory in
+            let added = try await SampleProducts.seed(in: inventory.pool)
+            #expect(added >= 12)
+            #expect(try await SampleProducts.seed(in: inventory.pool) == 0)
+            #expect(try await inventory.said(.inventoryStock).count == added)
+            #expect(try await inventory.number(Self.unpublished) == 0)
+            #expect(try await inventory.levels("teapot-cast-iron") == [1, 0, 0])
+        }
+    }
+
+    private static let unpublished = "SELECT count(*) FROM product WHERE published_version <> version"
+}

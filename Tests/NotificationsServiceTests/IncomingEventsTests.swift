@@ -1,0 +1,62 @@
+import Contracts
+import Kafka
+import Kernel
+import Messaging
+import NotificationsDomain
+import Testing
+
+@testable import NotificationsService
+
+@Suite("What notifications hears")
+struct IncomingEventsTests {
+    private static let id = Identifier.fresh()
+
+    @Test func `every topic the table names is understood`() throws {
+        let total = Money(amount: 4998, currency: .eur)
+        let heard: [Topic: NoticeMessage] = [
+            .ordersCreated: try message(
+                OrderCreated(
+                    orderId: Self.id, customerId: "alice", email: "alice@example.org", lines: [],
+                    total: total,
+                    paymentToken: "t")),
+            .ordersConfirmed: try message(
+                OrderConfirmed(
+                    orderId: Self.id, customerId: "alice", email: "alice@example.org", total: total)),
+            .ordersCancelled: try message(
+                OrderCancelled(
+                    orderId: Self.id, customerId: "alice", email: "alice@example.org", reason: .deadline)),
+        ]
+        #expect(Set(heard.keys) == Set(Topic.consumed(by: "notifications")))
+        #expect(
+            heard == [
+                .ordersCreated: .created, .ordersConfirmed: .confirmed,
+                .ordersCancelled: .cancelled(reason: .deadline),
+            ])
+    }
+
+    @Test(arguments: CancellationReason.allCases)
+    func `every reason of the contract is one of ours`(_ reason: CancellationReason) {
+        #expect(NoticeReason(reason).rawValue == reason.rawValue)
+    }
+
+    @Test(arguments: NoticeKind.allCases)
+    func `every kind of ours is one of the contract`(_ kind: NoticeKind) {
+        #expect(NotificationKind(kind).rawValue == kind.rawValue)
+    }
+
+    private func message(_ event: some OrderEvent) throws -> NoticeMessage {
+        let topic = type(of: event).topic.name
+        let envelope = CloudEvent(
+            id: .fresh(), type: topic, time: .now(), subject: event.key, correlationID: Self.id,
+            causationID: nil, traceparent: nil, version: 1)
+        let record = KafkaRecord(
+            topic: topic, partition: 0, offset: 0, timestamp: 0, key: Array(event.key.utf8),
+            value: try EventCoding.encode(event),
+            headers: envelope.headers.map { (name: $0.name, value: Array($0.value.utf8)) })
+        let heard = try IncomingEvent.decode(record).message
+        #expect(heard.orderID == Self.id)
+        #expect(heard.customerID == "alice")
+        #expect(heard.email == "alice@example.org")
+        return heard.message
+    }
+}

@@ -1,0 +1,128 @@
+import Contracts
+import HTTP
+import Kafka
+import Kernel
+import Messaging
+import NotificationsDomain
+import Observability
+import Postgres
+import Synchronization
+import TestSupport
+
+@testable import NotificationsService
+
+/// The service's parts in a schema of their own, without Kafka: what would go there is read from the outbox.
+struct NotificationsUnderTest: Sendable {
+    let pool: PostgresPool
+    let mails: MailWorker
+    let mailServer: PretendedMailServer
+    let router: Router
+    let log: RecordedLog
+
+    static func run(_ body: (NotificationsUnderTest) async throws -> Void) async throws {
+        try await PostgresServer.fromEnvironment().withSchema { database in
+            let log = RecordedLog()
+            let admin = try await PostgresConnection.connect(database, logger: log.logger)
+            let schema = try await admin.query(PostgresStatement.once("SELECT current_schema()::text")())
+            try await Migrator(schema: try schema[0].string(0)).apply(notificationMigrations, on: admin)
+            await admin.close()
+            let pool = PostgresPool(configuration: database, logger: log.logger)
+            let relay = OutboxRelay(
+                service: "notifications",
+                database: database, pool: pool,
+                kafka: KafkaConfiguration(bootstrapServers: "unused.invalid:9092", clientID: "notifications"),
+                policy: .stop, logger: log.logger)
+            let mailServer = PretendedMailServer()
+            let notifications = NotificationsUnderTest(
+                pool: pool,
+                mails: MailWorker(
+                    pool: pool, relay: relay, transport: mailServer, sender: "shop@example.org",
+                    logger: log.logger),
+                mailServer: mailServer,
+                router: Router(routes: NotificationRoutes(pool: pool).routes, logger: log.logger), log: log)
+            do {
+                try await body(notifications)
+                await pool.close()
+            } catch {
+                await pool.close()
+                throw error
+            }
+        }
+    }
+
+    /// Handles a batch as the consumer does, offsets aside.
+    @discardableResult
+    func handle(_ messages: [IncomingEvent], byMail: Bool = false) async throws -> Handled {
+        let handler = NoticeCommandHandler(mails: byMail ? mails : nil, logger: log.logger)
+        let batch = messages.map { Incoming(event: .about($0.orderID), message: $0) }
+        let handled = try await pool.transaction { transaction in
+            let handled = try await handler.handle(batch, in: transaction)
+            Outbox.append(handled.events, to: transaction)
+            return handled
+        }
+        handled.afterCommit?()
+        return handled
+    }
+
+    /// kind, status and attempts of all messages about an order.
+    func messages(about id: Identifier) async throws -> [String] {
+        let sql =
+            "SELECT kind || ' ' || status || ' ' || attempts FROM message WHERE order_id = $1 ORDER BY version"
+        return try await pool.query(PostgresStatement.once(sql)(id)).map { try $0.string(0) }
+    }
+
+    /// The payloads of what the service has said, in order.
+    func said() async throws -> [String] {
+        let sql = "SELECT payload FROM outbox WHERE topic = 'notifications.sent' ORDER BY seq"
+        return try await pool.query(PostgresStatement.once(sql)()).map { try $0.string(0) }
+    }
+
+    func get(_ query: (name: String, value: String)...) async -> HTTPResponse {
+        await router.respond(to: HTTPRequest(.get, "/v1/notifications", query: query))
+    }
+}
+
+/// Takes mails, or not, as the test says.
+final class PretendedMailServer: MailTransport {
+    private let state = Mutex<(taken: [Mail], failure: MailError?)>(([], nil))
+
+    var taken: [Mail] { state.withLock { $0.taken } }
+
+    /// What it answers from now on; nil is a yes.
+    func answer(_ failure: MailError?) { state.withLock { $0.failure = failure } }
+
+    func send(_ mail: Mail) async throws(MailError) {
+        let failure = state.withLock { state in
+            if state.failure == nil { state.taken.append(mail) }
+            return state.failure
+        }
+        if let failure { throw failure }
+    }
+}
+
+extension IncomingEvent {
+    /// Something heard about an order of alice's.
+    static func heard(
+        _ message: NoticeMessage, about id: Identifier, email: String? = "alice@example.org"
+    ) -> IncomingEvent {
+        IncomingEvent(orderID: id, customerID: "alice", email: email, message: message)
+    }
+}
+
+extension NoticeMessage {
+    static let created = NoticeMessage.created(total: Money(amount: 4998, currency: .eur))
+    static let confirmed = NoticeMessage.confirmed(total: Money(amount: 4998, currency: .eur))
+}
+
+extension CloudEvent {
+    /// Some event about an order.
+    static func about(_ id: Identifier) -> CloudEvent {
+        CloudEvent(
+            id: .fresh(), type: "orders.created", time: .now(), subject: id.description, correlationID: id,
+            causationID: nil, traceparent: nil, version: 1)
+    }
+}
+
+extension Identifier {
+    static func fresh() -> Identifier { .v7(at: .now()) }
+}

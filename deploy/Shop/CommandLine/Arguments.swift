@@ -1,0 +1,153 @@
+/// What was said on the command line, after the parser has checked it against the table.
+struct Arguments: Sendable, Equatable {
+    private(set) var operands: [String] = []
+    private var options: [String: [String]] = [:]
+
+    /// The operand at a position; nil where it may be left out and was.
+    func operand(_ index: Int = 0) -> String? { index < operands.count ? operands[index] : nil }
+
+    func has(_ name: String) -> Bool { options[name] != nil }
+
+    /// The value of an option; the last one counts where it was said twice.
+    func text(_ name: String) -> String? { options[name]?.last }
+
+    func texts(_ name: String) -> [String] { options[name] ?? [] }
+
+    /// The value of a number option, which the parser has seen to be one.
+    func number(_ name: String) -> Int? { text(name).flatMap { Int($0) } }
+}
+
+/// What a command line comes to.
+enum Parsed: Sendable {
+    case run(Command, Arguments)
+    case help(String)
+}
+
+/// Reads a command line by the table of commands.
+struct Parser: Sendable {
+    let groups: [CommandGroup]
+
+    /// - Parameter words: without the program's name.
+    /// - Throws: `UsageError`, whose text says what to do.
+    func parse(_ words: [String]) throws(UsageError) -> Parsed {
+        guard let name = words.first else { return .help(Help(groups).overview) }
+        if name == "--help" || name == "-h" || name == "help" {
+            return .help(try help(for: Array(words.dropFirst())))
+        }
+        guard let group = groups.first(where: { $0.name == name }) else {
+            throw UsageError("there is no command `\(name)`: see `shop --help`")
+        }
+        let (command, rest) = try command(of: group, words.dropFirst())
+        guard let command else { return .help(Help(groups).page(of: group)) }
+        if rest.prefix(while: { $0 != "--" }).contains(where: { $0 == "--help" || $0 == "-h" }) {
+            return .help(Help(groups).page(of: command, in: group))
+        }
+        return .run(command, try arguments(rest, of: command, named: title(command, group)))
+    }
+
+    private func help(for words: [String]) throws(UsageError) -> String {
+        guard let name = words.first else { return Help(groups).overview }
+        guard let group = groups.first(where: { $0.name == name }) else {
+            throw UsageError("there is no command `\(name)`: see `shop --help`")
+        }
+        guard let command = group.commands.first(where: { $0.verb == words.dropFirst().first }) else {
+            return Help(groups).page(of: group)
+        }
+        return Help(groups).page(of: command, in: group)
+    }
+
+    /// The command of a group that the next word names; nil where help on all of them was asked for.
+    private func command(
+        of group: CommandGroup, _ words: ArraySlice<String>
+    ) throws(UsageError) -> (Command?, ArraySlice<String>) {
+        if let only = group.commands.first(where: { $0.verb == nil }) { return (only, words) }
+        let verbs = group.commands.compactMap(\.verb).joined(separator: ", ")
+        guard let verb = words.first else { throw UsageError("`shop \(group.name)` needs one of \(verbs)") }
+        if verb == "--help" || verb == "-h" { return (nil, []) }
+        guard let command = group.commands.first(where: { $0.verb == verb }) else {
+            throw UsageError("`shop \(group.name)` has no `\(verb)`, but: \(verbs)")
+        }
+        return (command, words.dropFirst())
+    }
+
+    private func arguments(
+        _ words: ArraySlice<String>, of command: Command, named title: String
+    ) throws(UsageError) -> Arguments {
+        var arguments = Arguments()
+        var rest = words
+        while let word = rest.popFirst() {
+            if word == "--" {
+                for operand in rest { arguments.append(operand) }
+                break
+            }
+            guard word.hasPrefix("-"), word != "-" else {
+                arguments.append(word)
+                continue
+            }
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let name = String(parts.first ?? "")
+            guard let option = command.options.first(where: { $0.name == name }) else {
+                throw UsageError("`\(title)` has no option `\(name)`: see `\(title) --help`")
+            }
+            var value = parts.count == 2 ? String(parts[1]) : nil
+            if case .flag = option.value {
+                guard value == nil else { throw UsageError("`\(name)` takes no value") }
+            } else if value == nil {
+                value = rest.popFirst()
+            }
+            try arguments.add(option, value)
+        }
+        try arguments.check(against: command, named: title)
+        return arguments
+    }
+
+    private func title(_ command: Command, _ group: CommandGroup) -> String {
+        (["shop", group.name] + (command.verb.map { [$0] } ?? [])).joined(separator: " ")
+    }
+}
+
+extension Arguments {
+    fileprivate mutating func append(_ operand: String) { operands.append(operand) }
+
+    fileprivate mutating func add(_ option: CommandOption, _ value: String?) throws(UsageError) {
+        if case .flag = option.value {
+            options[option.name] = []
+            return
+        }
+        guard let value, !value.isEmpty else {
+            throw UsageError("`\(option.name)` needs a value: \(option.pattern)")
+        }
+        switch option.value {
+        case .flag, .text: break
+        case .number(_, let range):
+            guard let number = Int(value), range.contains(number) else {
+                throw UsageError(
+                    "`\(option.name)` takes a number from \(range.lowerBound) to \(range.upperBound), not `\(value)`"
+                )
+            }
+        case .choice(let words):
+            guard words.contains(value) else {
+                throw UsageError(
+                    "`\(option.name)` is one of \(words.joined(separator: ", ")), not `\(value)`")
+            }
+        }
+        guard option.isRepeated || options[option.name] == nil else {
+            throw UsageError("`\(option.name)` can be said only once")
+        }
+        options[option.name, default: []].append(value)
+    }
+
+    fileprivate func check(against command: Command, named title: String) throws(UsageError) {
+        if let missing = command.options.first(where: { $0.isRequired && options[$0.name] == nil }) {
+            throw UsageError("`\(title)` needs \(missing.pattern): see `\(title) --help`")
+        }
+        let required = command.operands.filter(\.isRequired)
+        if operands.count < required.count {
+            throw UsageError("`\(title)` needs \(required[operands.count].name): see `\(title) --help`")
+        }
+        if operands.count > command.operands.count {
+            throw UsageError(
+                "`\(title)` can't use `\(operands[command.operands.count])`: see `\(title) --help`")
+        }
+    }
+}

@@ -1,0 +1,27 @@
+import Glibc
+
+/// Where the tool writes: answers to the standard output, everything else to the standard error.
+struct Console: Sendable {
+    /// One of the two streams; replaced in tests.
+    private let write: @Sendable (_ text: String, _ isError: Bool) -> Void
+
+    init(write: @escaping @Sendable (_ text: String, _ isError: Bool) -> Void) { self.write = write }
+
+    /// The streams of the process. A closed pipe ends the process, as it should a filter.
+    static let standard = Console { text, isError in
+        var bytes = Array((text + "\n").utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes {
+                Glibc.write(isError ? STDERR_FILENO : STDOUT_FILENO, $0.baseAddress, $0.count)
+            }
+            if count > 0 { bytes = bytes.dropFirst(count) } else if errno != EINTR { return }
+        }
+    }
+
+    func say(_ text: String) { write(text, false) }
+
+    /// Progress and complaints, which are no part of the answer.
+    func note(_ text: String) { write(text, true) }
+
+    func show(_ table: Table, asJSON: Bool) { say(asJSON ? table.json : table.text) }
+}

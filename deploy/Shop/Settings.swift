@@ -1,0 +1,154 @@
+import Glibc
+
+/// What the environment decides, with its meaning for `shop --help`: the one list of settings.
+enum Setting: String, CaseIterable, Sendable {
+    case databaseURL = "DATABASE_URL"
+    case bootstrapServers = "KAFKA_BOOTSTRAP_SERVERS"
+    case kafkaAuthorityFile = "KAFKA_SSL_CA_FILE"
+    case kafkaCertificateFile = "KAFKA_SSL_CERTIFICATE_FILE"
+    case kafkaKeyFile = "KAFKA_SSL_KEY_FILE"
+    case replicationFactor = "KAFKA_REPLICATION_FACTOR"
+    case ordersURL = "ORDERS_URL"
+    case inventoryURL = "INVENTORY_URL"
+    case paymentsURL = "PAYMENTS_URL"
+    case notificationsURL = "NOTIFICATIONS_URL"
+    case ordersPassword = "ORDERS_DATABASE_PASSWORD"
+    case inventoryPassword = "INVENTORY_DATABASE_PASSWORD"
+    case paymentsPassword = "PAYMENTS_DATABASE_PASSWORD"
+    case notificationsPassword = "NOTIFICATIONS_DATABASE_PASSWORD"
+    case gatewayPassword = "GATEWAY_DATABASE_PASSWORD"
+
+    var meaning: String {
+        switch self {
+        case .databaseURL: "database `shop`, as its administrator"
+        case .bootstrapServers: "Kafka's brokers, host:port separated by commas"
+        case .kafkaAuthorityFile: "PEM file of the authority that signed the brokers; all three turn TLS on"
+        case .kafkaCertificateFile: "PEM file of the operator's certificate"
+        case .kafkaKeyFile: "PEM file of the operator's key"
+        case .replicationFactor: "copies of each topic that `shop setup` makes"
+        case .ordersURL, .inventoryURL, .paymentsURL, .notificationsURL: "where the service answers"
+        case .ordersPassword, .inventoryPassword, .paymentsPassword, .notificationsPassword, .gatewayPassword:
+            "what `shop setup` gives the role"
+        }
+    }
+
+    var preset: String {
+        switch self {
+        case .databaseURL: "postgres://shop@127.0.0.1:5433/shop"
+        case .bootstrapServers: "127.0.0.1:9092"
+        case .kafkaAuthorityFile, .kafkaCertificateFile, .kafkaKeyFile: ""
+        case .replicationFactor: "1"
+        case .ordersURL: "http://127.0.0.1:8080"
+        case .inventoryURL: "http://127.0.0.1:8081"
+        case .paymentsURL: "http://127.0.0.1:8082"
+        case .notificationsURL: "http://127.0.0.1:8083"
+        case .ordersPassword: "orders"
+        case .inventoryPassword: "inventory"
+        case .paymentsPassword: "payments"
+        case .notificationsPassword: "notifications"
+        case .gatewayPassword: "gateway"
+        }
+    }
+}
+
+/// Looks settings up: in the environment, in the file that the environment names, in what `deploy/up` has left in
+/// `.local`, and at last in the presets.
+struct Settings: Sendable {
+    let environment: [String: String]
+    /// The folder that `deploy/up` keeps its state in; nil where there is none around.
+    let localFolder: String?
+
+    /// - Throws: `Failure` for a file that can't be read.
+    subscript(setting: Setting) -> String {
+        get throws(Failure) {
+            if let value = environment[setting.rawValue], !value.isEmpty { return value }
+            let name = setting.rawValue + "_FILE"
+            if let path = environment[name], !path.isEmpty {
+                guard let text = readFile(path) else { throw Failure("\(name): can't read \(path)") }
+                return text
+            }
+            return local(setting) ?? setting.preset
+        }
+    }
+
+    private func local(_ setting: Setting) -> String? {
+        guard let localFolder else { return nil }
+        switch setting {
+        case .databaseURL: return readFile("\(localFolder)/database-url")
+        case .bootstrapServers: return readFile("\(localFolder)/run/bootstrap")
+        case .ordersURL, .inventoryURL, .paymentsURL, .notificationsURL:
+            let service = setting.rawValue.prefix { $0 != "_" }.lowercased()
+            return readFile("\(localFolder)/run/\(service).port").map { "http://127.0.0.1:\($0)" }
+        case .kafkaAuthorityFile, .kafkaCertificateFile, .kafkaKeyFile, .replicationFactor: return nil
+        case .ordersPassword, .inventoryPassword, .paymentsPassword, .notificationsPassword, .gatewayPassword:
+            return nil
+        }
+    }
+
+    /// librdkafka's settings for TLS: none, or the three files and the protocol.
+    var kafkaSecurity: [String: String] {
+        get throws(Failure) {
+            let files: [(name: String, setting: Setting)] = [
+                ("ssl.ca.location", .kafkaAuthorityFile), ("ssl.certificate.location", .kafkaCertificateFile),
+                ("ssl.key.location", .kafkaKeyFile),
+            ]
+            var security: [String: String] = [:]
+            for (name, setting) in files {
+                let path = try self[setting]
+                if !path.isEmpty { security[name] = path }
+            }
+            guard !security.isEmpty else { return [:] }
+            guard security.count == files.count else {
+                throw Failure(
+                    "for TLS to Kafka set all three of \(files.map(\.setting.rawValue).joined(separator: ", "))"
+                )
+            }
+            security["security.protocol"] = "ssl"
+            return security
+        }
+    }
+
+    /// The settings of this process.
+    static var process: Settings {
+        var environment: [String: String] = [:]
+        var entry = environ
+        while let line = entry.pointee {
+            let parts = String(cString: line).split(
+                separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2 { environment[String(parts[0])] = String(parts[1]) }
+            entry += 1
+        }
+        return Settings(environment: environment, localFolder: findLocalFolder(above: executablePath()))
+    }
+}
+
+/// The path of this program, with no symbolic link left in it.
+func executablePath() -> String {
+    guard let path = realpath("/proc/self/exe", nil) else { return "" }
+    defer { free(path) }
+    return String(cString: path)
+}
+
+/// `.local` beside the nearest folder above that has one: a build of the project lies below the project.
+private func findLocalFolder(above path: String) -> String? {
+    var folder = path[...]
+    while let slash = folder.lastIndex(of: "/") {
+        folder = folder[..<slash]
+        let candidate = folder + "/.local"
+        if access("\(candidate)/run", R_OK) == 0 { return String(candidate) }
+    }
+    return nil
+}
+
+/// The text of a small file without the line's end; nil where it can't be read or is empty.
+private func readFile(_ path: String) -> String? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    let count = buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+    guard count > 0 else { return nil }
+    let bytes = buffer.prefix(count)
+    let line = bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
+    return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
+}

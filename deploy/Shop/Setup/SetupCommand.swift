@@ -1,0 +1,104 @@
+import Contracts
+import Kafka
+import Postgres
+
+/// `shop setup`: everything the services need to find, before the first of them starts.
+enum SetupCommand {
+    /// How long to wait for a database or a broker that is still starting.
+    static let patience = Duration.seconds(60)
+
+    static let setup = Command(
+        verb: nil, summary: "make roles, schemas, tables, topics and sample products, where they are missing",
+        details: """
+            Changes nothing that is right already, so it can run at every start. Needs DATABASE_URL to name the
+            administrator. Waits up to 60 seconds for Postgres and for Kafka. Lies beside the programs of the services,
+            which bring their own migrations.
+            """,
+        run: { _, shop in try await run(shop) })
+
+    private static func run(_ shop: Shop) async throws -> ExitCode {
+        let replication = try shop.settings[.replicationFactor]
+        guard let replication = Int32(replication), replication > 0 else {
+            throw Failure("KAFKA_REPLICATION_FACTOR is a number above 0, not `\(replication)`")
+        }
+        let passwords = try passwords(shop.settings)
+        try await waiting(for: "Postgres", shop) { try await shop.withDatabase { _ in } }
+        let roles = try await shop.withDatabase { try await Roles.establish(passwords: passwords, on: $0) }
+        shop.console.say("roles and schemas   \(counted(roles, of: Roles.names.count))")
+        for service in Shop.services {
+            try Sibling(name: service).run(
+                ["migrate"], environment: try environment(of: service, shop.settings))
+        }
+        try await shop.withDatabase { try await Roles.protectMigrations(on: $0) }
+        shop.console.say("tables              as this build has them")
+        try await waiting(for: "Kafka", shop) {
+            try await shop.withKafka { _ = try await $0.clusterID(timeout: .seconds(5)) }
+        }
+        let topics = try await shop.withKafka {
+            try await TopicSetup.establish(replication: replication, with: $0)
+        }
+        shop.console.say("topics              \(counted(topics, of: Topic.all.count))")
+        try Sibling(name: "inventory").run(
+            ["seed"], environment: try environment(of: "inventory", shop.settings))
+        shop.console.say("sample products     there")
+        return .success
+    }
+
+    private static func counted(_ made: [String], of count: Int) -> String {
+        switch made.count {
+        case 0: "\(count) there already"
+        case count: "\(count) made"
+        default: "\(made.joined(separator: ", ")) made, \(count - made.count) there already"
+        }
+    }
+
+    private static func passwords(_ settings: Settings) throws -> [String: String] {
+        [
+            "orders": try settings[.ordersPassword], "inventory": try settings[.inventoryPassword],
+            "payments": try settings[.paymentsPassword],
+            "notifications": try settings[.notificationsPassword],
+            "gateway": try settings[.gatewayPassword],
+        ]
+    }
+
+    /// What a service's program gets to see: the administrator's address, and no password of another role.
+    ///
+    /// Nor a variable that is ours: a service refuses those with its prefix that it doesn't know.
+    private static func environment(of service: String, _ settings: Settings) throws -> [String: String] {
+        var environment = settings.environment.filter { name, _ in
+            !Roles.names.contains { name.hasPrefix($0.uppercased() + "_") } && !name.hasPrefix("SHOP_")
+                && !name.hasPrefix("DATABASE_") && name != Setting.replicationFactor.rawValue
+        }
+        environment["DATABASE_URL"] = try settings[.databaseURL]
+        if service == "payments" { environment["GATEWAY_DATABASE_URL"] = environment["DATABASE_URL"] }
+        environment["KAFKA_BOOTSTRAP_SERVERS"] = try settings[.bootstrapServers]
+        return environment
+    }
+
+    /// Tries again until it works, and says what it waits for when that isn't at once.
+    private static func waiting(
+        for part: String, _ shop: Shop, _ attempt: () async throws -> Void
+    ) async throws {
+        let deadline = ContinuousClock.now + patience
+        var told: String?
+        while true {
+            do {
+                return try await attempt()
+            } catch let error where isWorthWaiting(error) {
+                let reason = explain(error, shop.settings)
+                guard ContinuousClock.now < deadline else { throw error }
+                if reason != told { shop.console.note("waiting for \(part): \(reason)") }
+                told = reason
+                try await Task.sleep(for: .milliseconds(500))
+            }
+        }
+    }
+
+    private static func isWorthWaiting(_ error: any Error) -> Bool {
+        switch error {
+        case let error as PostgresError: error.classification == .transient
+        case let error as KafkaError: error.isRetriable
+        default: false
+        }
+    }
+}
