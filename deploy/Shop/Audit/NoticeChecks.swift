@@ -9,10 +9,10 @@ func noticeChecks(within delay: Duration) -> [AuditCheck] {
         AuditCheck(
             name: "S6", says: "a customer is told each thing once, and never two ends",
             sql: """
-                SELECT format('order %s: %s, %s times', order_id, kind, count(*)) FROM notifications.notification
+                SELECT format('order %s: %s, %s times', order_id, kind, count(*)) FROM notifications.message
                 GROUP BY order_id, kind HAVING count(*) > 1
                 UNION ALL
-                SELECT format('order %s: confirmed and cancelled', order_id) FROM notifications.notification
+                SELECT format('order %s: confirmed and cancelled', order_id) FROM notifications.message
                 WHERE kind IN ('order_confirmed', 'order_cancelled')
                 GROUP BY order_id HAVING count(DISTINCT kind) > 1
                 """),
@@ -22,7 +22,7 @@ func noticeChecks(within delay: Duration) -> [AuditCheck] {
                 SELECT format('order %s is %s, told: %s', id, status, coalesce(told, 'nothing')) FROM orders.orders
                 LEFT JOIN (
                     SELECT order_id, string_agg(DISTINCT kind, ' ' ORDER BY kind) AS told
-                    FROM notifications.notification GROUP BY order_id
+                    FROM notifications.message GROUP BY order_id
                 ) AS notice ON order_id = id
                 WHERE status IN ('confirmed', 'cancelled')
                     AND updated_at <= clock_timestamp() - interval '\(delay.components.seconds) seconds'
