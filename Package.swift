@@ -79,11 +79,10 @@ let package = Package(
         tool(
             "ShopTool", ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
             path: "Shop"),
-        tool("LocalBroker", ["Kafka"], path: "LocalBroker"),
+        tool("LocalBroker", ["Contracts", "Kafka", "Observability"], path: "LocalBroker"),
         .target(
-            name: "TestSupport", dependencies: ["Kafka", "Postgres", "Kernel", "Observability"],
-            path: "Tests/TestSupport",
-            swiftSettings: settings),
+            name: "TestSupport", dependencies: ["CPostgres", "Kafka", "Kernel", "Observability", "Postgres"],
+            path: "Tests/TestSupport", swiftSettings: settings),
         .target(
             name: "Simulation",
             dependencies: [
