@@ -1,9 +1,7 @@
 /// How long a customer may wait to be told while the shop runs.
 let noticeDelay = Duration.seconds(30)
 
-/// What must be true of what customers are told: S6.
-///
-/// - Parameter delay: orders that ended this recently may still be about to be told.
+/// What must be true of what customers are told, S6; an order that ended less than `delay` ago is left out.
 func noticeChecks(within delay: Duration) -> [AuditCheck] {
     [
         AuditCheck(
