@@ -8,8 +8,8 @@
 
 /// The jobs waiting for the thread of a `ThreadExecutor`, first in, first out.
 ///
-/// Unlimited on purpose: a job is a task that has already been let in, and refusing it would leave it suspended for
-/// ever. What bounds it is the number of tasks that use the actor.
+/// Unlimited on purpose: a job is a task that has already been let in, and refusing it would leave it
+/// suspended for ever. What bounds it is the number of tasks that use the actor.
 ///
 /// Unchecked: `jobs` and `isFinished` are touched only with `mutex` held.
 final class JobQueue: @unchecked Sendable {
@@ -20,6 +20,8 @@ final class JobQueue: @unchecked Sendable {
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var jobs: [Entry] = []
     private var isFinished = false
+    /// Whether the thread sleeps and nobody has woken it yet; touched only with `mutex` held.
+    private var isWaiting = false
 
     init() {
         pthread_mutex_init(mutex, nil)
@@ -36,8 +38,11 @@ final class JobQueue: @unchecked Sendable {
     func append(_ entry: Entry) {
         pthread_mutex_lock(mutex)
         jobs.append(entry)
-        pthread_cond_signal(condition)
+        // Woken under the lock, the thread would only run into it; awake, it needs no system call.
+        let needsWakeUp = isWaiting
+        isWaiting = false
         pthread_mutex_unlock(mutex)
+        if needsWakeUp { pthread_cond_signal(condition) }
     }
 
     /// Lets the thread end when it has nothing left to do.
@@ -48,7 +53,8 @@ final class JobQueue: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
-    /// Waits for jobs and swaps them for the caller's emptied buffer, so that neither array is allocated anew.
+    /// Waits for jobs and swaps them for the caller's emptied buffer, so that neither array is allocated
+    /// anew.
     ///
     /// - Returns: false when there is nothing left and nothing can come.
     func take(into batch: inout [Entry]) -> Bool {
@@ -56,7 +62,9 @@ final class JobQueue: @unchecked Sendable {
         defer { pthread_mutex_unlock(mutex) }
         while jobs.isEmpty {
             guard !isFinished else { return false }
+            isWaiting = true
             pthread_cond_wait(condition, mutex)
+            isWaiting = false
         }
         swap(&jobs, &batch)
         return true
