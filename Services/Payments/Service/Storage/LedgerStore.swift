@@ -2,7 +2,9 @@ import Kernel
 import PaymentsDomain
 import Postgres
 
-/// Rows of `posting`, of which the view `ledger_entry` makes the ledger. They are only ever added.
+/// Rows of `posting`, of which the view `ledger_entry` makes the ledger.
+///
+/// They are only ever added.
 enum LedgerStore {
     private static let post = PostgresStatement(
         "posting.insert",

@@ -1,7 +1,9 @@
 import Messaging
 import Postgres
 
-/// The schema `payments`. Append-only: what was released is never edited, only followed.
+/// The schema `payments`.
+///
+/// Append-only: what was released is never edited, only followed.
 let paymentMigrations: [Migration] = [
     messagingMigration,
     Migration(
