@@ -1,6 +1,8 @@
 package import Kernel
 
-/// Every line is held. Carries what payments needs, so that payments hears one topic and no cause can be missing.
+/// Every line is held.
+///
+/// Carries what payments needs, so that payments hears one topic and no cause can be missing.
 package struct StockReserved: OrderEvent {
     package static let topic = Topic.inventoryReserved
 

@@ -15,8 +15,10 @@ package struct Topic: Hashable, Sendable {
     package let publisher: String
     package let consumers: [String]
 
-    /// The same everywhere, so that one order lands on the same partition number in every topic and an instance
-    /// that owns a partition owns all of that order. Changing it moves keys: make new topics instead.
+    /// The same everywhere, so that one order lands on the same partition number in every topic and an
+    /// instance that owns a partition owns all of that order.
+    ///
+    /// Changing it moves keys: make new topics instead.
     package static let partitions: Int32 = 12
 }
 
@@ -47,7 +49,9 @@ extension Topic {
             inventoryStock,
         ] + ["orders", "inventory", "payments", "notifications"].map(deadLetters(of:))
 
-    /// Where a service shows what it could not handle. For people: the rows in its schema are what counts.
+    /// Where a service shows what it could not handle.
+    ///
+    /// For people: the rows in its schema are what counts.
     package static func deadLetters(of service: String) -> Topic {
         Topic(
             name: "\(service).deadLetters", key: .orderID, retention: .days(30), publisher: service,

@@ -39,7 +39,9 @@ package struct Handled: Sendable {
     package var events: [OutgoingEvent] = []
     /// Contradictions the decider found: impossible by the rules of the dance, so each is logged as an error.
     package var alarms: [String] = []
-    /// Runs once, after the commit: hand-overs within the process. Must not block.
+    /// Runs once, after the commit: hand-overs within the process.
+    ///
+    /// Must not block.
     package var afterCommit: (@Sendable () -> Void)?
 
     package init() {}

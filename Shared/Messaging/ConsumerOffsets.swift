@@ -70,7 +70,9 @@ struct ConsumerOffsets: Sendable {
     }
 }
 
-/// Another member of the group owns a partition we still thought ours; nothing was changed. The consumer starts over.
+/// Another member of the group owns a partition we still thought ours; nothing was changed.
+///
+/// The consumer starts over.
 struct FencedError: Error, CustomStringConvertible {
     let partition: TopicPartition
     var description: String { "the partitions around \(partition) belong to another member now" }

@@ -33,7 +33,9 @@ struct DeadLetterRedrive<Handler: BatchHandler>: Sendable {
             """)
     }
 
-    /// Handles marked letters, oldest first, until none is left. A failing one is parked again with the new reason.
+    /// Handles marked letters, oldest first, until none is left.
+    ///
+    /// A failing one is parked again with the new reason.
     func run() async throws {
         while let id = try await one() {
             logger.info("dead letter tried again", metadata: ["dead_letter.id": "\(id)"])

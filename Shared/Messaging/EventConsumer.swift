@@ -173,22 +173,32 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
     ) async throws {
         let current = claims
         do {
-            guard
-                let next = try await retrying({ try await self.commit(batch, refused: nil, offsets, current) }
-                )
-            else { return }
-            claims.merge(next) { _, new in new }
-        } catch  where Self.isPermanent(error) {
-            guard batch.count > 1 else {
-                let next = try await retrying {
-                    try await self.commit(batch, refused: error, offsets, current)
-                }
-                claims.merge(next ?? [:]) { _, new in new }
-                return
+            claims.merge(try await commit(batch, refused: nil, offsets, current)) { _, new in new }
+        } catch {
+            guard Self.isPermanent(error) else { throw error }
+            if batch.count > 1 {
+                let middle = batch.startIndex + batch.count / 2
+                try await process(batch[..<middle], offsets, &claims)
+                try await process(batch[middle...], offsets, &claims)
+            } else {
+                claims.merge(try await commitAlone(batch, refused: error, offsets, current)) { _, new in new }
             }
-            let middle = batch.startIndex + batch.count / 2
-            try await process(batch[..<middle], offsets, &claims)
-            try await process(batch[middle...], offsets, &claims)
+        }
+    }
+
+    /// Tries a record once more, by itself: what refused it may have been another transaction that is through
+    /// by now.
+    ///
+    /// Then it is a dead letter.
+    private func commitAlone(
+        _ record: ArraySlice<Decoded>, refused: any Error, _ offsets: ConsumerOffsets,
+        _ claims: [TopicPartition: ConsumerOffsets.Claim]
+    ) async throws -> [TopicPartition: ConsumerOffsets.Claim] {
+        do {
+            return try await commit(record, refused: nil, offsets, claims)
+        } catch {
+            guard Self.isPermanent(error) else { throw error }
+            return try await commit(record, refused: error, offsets, claims)
         }
     }
 
@@ -201,8 +211,18 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
         }
     }
 
-    /// One transaction: the fence, the effects, the events, the dead letters, the offsets.
+    /// One transaction, repeated while the database is away: the fence, the effects, the events, the dead
+    /// letters, the offsets.
+    ///
+    /// Nothing has moved where the service stops meanwhile.
     private func commit(
+        _ batch: ArraySlice<Decoded>, refused: (any Error)?, _ offsets: ConsumerOffsets,
+        _ claims: [TopicPartition: ConsumerOffsets.Claim]
+    ) async throws -> [TopicPartition: ConsumerOffsets.Claim] {
+        try await retrying { try await self.commitOnce(batch, refused: refused, offsets, claims) } ?? [:]
+    }
+
+    private func commitOnce(
         _ batch: ArraySlice<Decoded>, refused: (any Error)?, _ offsets: ConsumerOffsets,
         _ claims: [TopicPartition: ConsumerOffsets.Claim]
     ) async throws -> [TopicPartition: ConsumerOffsets.Claim] {
@@ -294,8 +314,9 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
     }
 }
 
-/// Only another build, or an operator, can help: a missing table, topic or permission. The service stops with these
-/// words rather than turn a bad deployment into a topic full of dead letters.
+/// Only another build, or an operator, can help: a missing table, topic or permission.
+///
+/// The service stops with these words rather than turn a bad deployment into a topic full of dead letters.
 package struct BuildError: Error, CustomStringConvertible {
     package let description: String
 

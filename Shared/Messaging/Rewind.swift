@@ -23,8 +23,10 @@ package enum Rewind {
         "consumer_offset.rewind",
         "UPDATE consumer_offset SET next = 0, epoch = epoch + 1 WHERE cluster_id = $1")
 
-    /// Makes the service hear everything on this cluster again, from the oldest record kept; what it knows changes
-    /// nothing. Its running consumer is fenced and starts over.
+    /// Makes the service hear everything on this cluster again, from the oldest record kept; what it knows
+    /// changes nothing.
+    ///
+    /// Its running consumer is fenced and starts over.
     ///
     /// - Returns: the number of partitions set back.
     package static func rewindOffsets(cluster: String, on connection: PostgresConnection) async throws -> Int

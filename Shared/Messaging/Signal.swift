@@ -24,7 +24,9 @@ package final class Signal: Sendable {
         waiter?.resume()
     }
 
-    /// Returns after the next `wake()`, or at once where one came since the last `wait()`. For one waiting task.
+    /// Returns after the next `wake()`, or at once where one came since the last `wait()`.
+    ///
+    /// For one waiting task.
     package func wait() async {
         await withCheckedContinuation { continuation in
             let ready = state.withLock { state in
@@ -50,7 +52,9 @@ package func pulse(_ signal: Signal, every interval: Duration, until stop: StopF
     signal.wake()
 }
 
-/// Says to loops that they shall end after what they have in hand. Set once, never cleared.
+/// Says to loops that they shall end after what they have in hand.
+///
+/// Set once, never cleared.
 package final class StopFlag: Sendable {
     private let flag = Atomic(false)
 

@@ -4,7 +4,9 @@ import Observability
 import OrdersDomain
 import Postgres
 
-/// Cancels orders that took too long. Orders alone owns deadlines; the others never guess.
+/// Cancels orders that took too long.
+///
+/// Orders alone owns deadlines; the others never guess.
 ///
 /// Walks the index of deadlines once from the oldest and then stays at its end, so that each order is looked at once,
 /// whatever lies behind. Another instance does the same; the decider makes the second cancellation nothing.

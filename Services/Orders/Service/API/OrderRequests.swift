@@ -1,6 +1,8 @@
 import OrdersDomain
 
-/// The body of `POST /v1/orders`. There is no price in it: a client never says what things cost.
+/// The body of `POST /v1/orders`.
+///
+/// There is no price in it: a client never says what things cost.
 struct OrderRequest: Decodable, Sendable {
     struct Line: Decodable, Sendable {
         let sku: String

@@ -1,7 +1,9 @@
 import Messaging
 import Postgres
 
-/// The schema `orders`. Append-only: what was released is never edited, only followed.
+/// The schema `orders`.
+///
+/// Append-only: what was released is never edited, only followed.
 let orderMigrations: [Migration] = [
     messagingMigration,
     Migration(

@@ -14,7 +14,9 @@ struct StoredOrder: Sendable {
     let createdAt: Timestamp
 }
 
-/// Rows of `orders`: locking and changing them. What clients read is in `OrderQueries`.
+/// Rows of `orders`: locking and changing them.
+///
+/// What clients read is in `OrderQueries`.
 enum OrderStore {
     private static let insert = PostgresStatement(
         "orders.insert",
@@ -129,7 +131,9 @@ extension StoredOrder {
     }
 }
 
-/// A row holds facts no decider wrote: somebody changed it by hand. Nothing is done to the order.
+/// A row holds facts no decider wrote: somebody changed it by hand.
+///
+/// Nothing is done to the order.
 struct StoredOrderError: Error, CustomStringConvertible {
     let id: Identifier
     var description: String { "the row of order \(id) has facts that contradict each other" }
