@@ -81,6 +81,11 @@ static inline struct MHD_Daemon *shop_http_start(int listener, struct shop_http_
         MHD_OPTION_END);
 }
 
+/// Changes the time after which a connection is closed when nothing moves on it.
+static inline void shop_http_set_timeout(struct MHD_Connection *connection, unsigned int seconds) {
+    MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, seconds);
+}
+
 /// The connection's socket, or -1.
 static inline int shop_http_socket(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =

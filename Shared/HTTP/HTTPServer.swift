@@ -46,7 +46,7 @@ package final class HTTPServer: Sendable {
         let limits = shop_http_limits(
             connections: UInt32(settings.connectionsMax),
             connections_per_address: UInt32(settings.connectionsPerAddressMax),
-            idle_seconds: UInt32(settings.idleSeconds), connection_memory: settings.connectionBytes)
+            idle_seconds: UInt32(settings.firstRequestSeconds), connection_memory: settings.connectionBytes)
         // The daemon's reference to the core; `drain` gives it back.
         let context = Unmanaged.passRetained(core)
         let daemon = shop_http_start(listener, limits, accessHandler, completedCallback, context.toOpaque())

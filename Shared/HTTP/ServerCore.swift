@@ -20,6 +20,7 @@ final class ServerCore: Sendable {
 
     /// The first call: whatever the headers alone give a reason to refuse is refused here.
     func begin(_ connection: OpaquePointer, head: HTTPRequest) -> (Exchange, MHD_Result) {
+        shop_http_set_timeout(connection, UInt32(configuration.idleSeconds))
         let exchange = Exchange(
             connection: connection, request: head, deadline: .now + configuration.bodyDeadline)
         let framing = Framing(head.headers)

@@ -43,7 +43,7 @@ extension ConfigurationKey<String> {
         _ name: String, schemes: [String], default standard: String?, isSecret: Bool = false,
         _ meaning: String
     ) -> ConfigurationKey {
-        let type = "url " + schemes.map { "\($0)://" }.joined(separator: " or ")
+        let type = "a url " + schemes.map { "\($0)://" }.joined(separator: " or ")
         return ConfigurationKey(
             name: name, type: type, standard: standard, meaning: meaning, isSecret: isSecret
         ) { text in
@@ -59,7 +59,7 @@ extension ConfigurationKey<Int> {
     package static func integer(
         _ name: String, default standard: Int?, in range: ClosedRange<Int>, _ meaning: String
     ) -> ConfigurationKey {
-        let type = "whole number \(range.lowerBound) to \(range.upperBound)"
+        let type = "a whole number from \(range.lowerBound) to \(range.upperBound)"
         return ConfigurationKey(
             name: name, type: type, standard: standard.map(String.init), meaning: meaning, isSecret: false
         ) { text in Int(text).flatMap { range.contains($0) ? $0 : nil } }
@@ -71,7 +71,7 @@ extension ConfigurationKey<Duration> {
     package static func seconds(
         _ name: String, default standard: Double, in range: ClosedRange<Double>, _ meaning: String
     ) -> ConfigurationKey {
-        let type = "seconds \(trimmed(range.lowerBound)) to \(trimmed(range.upperBound))"
+        let type = "seconds from \(trimmed(range.lowerBound)) to \(trimmed(range.upperBound))"
         return ConfigurationKey(
             name: name, type: type, standard: trimmed(standard), meaning: meaning, isSecret: false
         ) { text in
@@ -90,7 +90,7 @@ extension ConfigurationKey where Value: RawRepresentable & CaseIterable, Value.R
     package static func choice(_ name: String, default standard: Value, _ meaning: String) -> ConfigurationKey
     {
         ConfigurationKey(
-            name: name, type: Value.allCases.map(\.rawValue).joined(separator: "|"),
+            name: name, type: "one of " + Value.allCases.map(\.rawValue).joined(separator: ", "),
             standard: standard.rawValue,
             meaning: meaning, isSecret: false
         ) { Value(rawValue: $0) }

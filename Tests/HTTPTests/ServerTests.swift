@@ -147,6 +147,16 @@ struct ServerTests {
         }
     }
 
+    @Test func `a connection without a request is closed, one between requests is kept`() async throws {
+        try await withServer([hello], configure: { $0.firstRequestSeconds = 1 }) { _, client in
+            #expect(await client.send("", seconds: 30) == "")
+            #expect(await client.send("GET /hello HT", seconds: 30) == "")
+            let kept = ContinuousClock.now
+            _ = await client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", seconds: 3)
+            #expect(ContinuousClock.now - kept > .seconds(2))
+        }
+    }
+
     @Test func `clients that leave before the answer do no harm`() async throws {
         let gate = Gate()
         let slow = Route(.get, "/slow") { _ in

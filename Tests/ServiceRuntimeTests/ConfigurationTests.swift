@@ -64,13 +64,13 @@ struct ConfigurationTests {
     }
 
     @Test(arguments: [
-        ("ORDER_BATCH", "0", "ORDER_BATCH must be whole number 1 to 1000, not `0`"),
-        ("ORDER_BATCH", "1.5", "ORDER_BATCH must be whole number 1 to 1000, not `1.5`"),
-        ("ORDER_DEADLINE", "soon", "ORDER_DEADLINE must be seconds 0.5 to 3600, not `soon`"),
-        ("ORDER_DEADLINE", "nan", "ORDER_DEADLINE must be seconds 0.5 to 3600, not `nan`"),
-        ("ORDER_MAIL", "http://x", "ORDER_MAIL must be url smtp:// or smtps://, not `http://x`"),
-        ("LOG_FORMAT", "xml", "LOG_FORMAT must be auto|pretty|json, not `xml`"),
-        ("HTTP_PORT", "65536", "HTTP_PORT must be whole number 0 to 65535, not `65536`"),
+        ("ORDER_BATCH", "0", "ORDER_BATCH must be a whole number from 1 to 1000, not `0`"),
+        ("ORDER_BATCH", "1.5", "ORDER_BATCH must be a whole number from 1 to 1000, not `1.5`"),
+        ("ORDER_DEADLINE", "soon", "ORDER_DEADLINE must be seconds from 0.5 to 3600, not `soon`"),
+        ("ORDER_DEADLINE", "nan", "ORDER_DEADLINE must be seconds from 0.5 to 3600, not `nan`"),
+        ("ORDER_MAIL", "http://x", "ORDER_MAIL must be a url smtp:// or smtps://, not `http://x`"),
+        ("LOG_FORMAT", "xml", "LOG_FORMAT must be one of auto, pretty, json, not `xml`"),
+        ("HTTP_PORT", "65536", "HTTP_PORT must be a whole number from 0 to 65535, not `65536`"),
     ])
     func `a wrong value is refused with what it should be`(name: String, value: String, fault: String) {
         #expect(faults([name: value]) == [fault])
@@ -78,7 +78,7 @@ struct ConfigurationTests {
 
     @Test func `a secret is never repeated`() {
         let fault = faults(["DATABASE_URL": "mysql://root:geheim@x"])
-        #expect(fault == ["DATABASE_URL must be url postgres:// or postgresql://"])
+        #expect(fault == ["DATABASE_URL must be a url postgres:// or postgresql://"])
     }
 
     @Test func `what must be set and isn't is named with what it is for`() {
@@ -119,7 +119,9 @@ struct ConfigurationTests {
                 == true)
         let environment = ["ORDER_TOKEN_FILE": "/run/secrets/token"].merging(database) { $1 }
         #expect(throws: ConfigurationError("ORDER_TOKEN_FILE names an empty file: /run/secrets/token")) {
-            try Configuration(service.table, environment: environment, prefixes: [], service: "orders") { _ in "\n" }
+            try Configuration(service.table, environment: environment, prefixes: [], service: "orders") { _ in
+                "\n"
+            }
         }
         #expect(faults(["ORDER_TOKEN_FILE": "/x", "ORDER_TOKEN": "y"]).first?.contains("both set") == true)
     }
@@ -147,7 +149,7 @@ struct ConfigurationTests {
             #expect(help.contains(entry.meaning))
         }
         #expect(help.contains("orders migrate"))
-        #expect(help.contains("(whole number 0 to 65535; default: 8090)"))
+        #expect(help.contains("(a whole number from 0 to 65535; default: 8090)"))
         #expect(help.contains("default: must be set; a file in DATABASE_URL_FILE)"))
         #expect(help.split(separator: "\n").allSatisfy { $0.count <= 140 })
     }
