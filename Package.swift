@@ -79,7 +79,7 @@ let package = Package(
         tool(
             "ShopTool", ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
             path: "Shop"),
-        tool("LocalBroker", ["Kafka"], path: "LocalBroker"),
+        tool("LocalBroker", ["Contracts", "Kafka", "Observability"], path: "LocalBroker"),
         .target(
             name: "TestSupport", dependencies: ["Kafka", "Postgres", "Kernel", "Observability"],
             path: "Tests/TestSupport",

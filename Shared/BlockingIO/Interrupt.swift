@@ -6,7 +6,8 @@
     import Darwin
 #endif
 
-/// Wakes a thread that waits in `poll(2)`: the thread polls `descriptor` for reading beside its own descriptors.
+/// Wakes a thread that waits in `poll(2)`: the thread polls `descriptor` for reading beside its own
+/// descriptors.
 ///
 /// A wake-up is remembered until `drain()`, so one that comes before the wait isn't lost; any number of them
 /// before a `drain()` count as one.

@@ -8,8 +8,8 @@
 
 /// The jobs waiting for the thread of a `ThreadExecutor`, first in, first out.
 ///
-/// Unlimited on purpose: a job is a task that has already been let in, and refusing it would leave it suspended for
-/// ever. What bounds it is the number of tasks that use the actor.
+/// Unlimited on purpose: a job is a task that has already been let in, and refusing it would leave it
+/// suspended for ever. What bounds it is the number of tasks that use the actor.
 ///
 /// Unchecked: `jobs` and `isFinished` are touched only with `mutex` held.
 final class JobQueue: @unchecked Sendable {
@@ -48,7 +48,8 @@ final class JobQueue: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
-    /// Waits for jobs and swaps them for the caller's emptied buffer, so that neither array is allocated anew.
+    /// Waits for jobs and swaps them for the caller's emptied buffer, so that neither array is allocated
+    /// anew.
     ///
     /// - Returns: false when there is nothing left and nothing can come.
     func take(into batch: inout [Entry]) -> Bool {

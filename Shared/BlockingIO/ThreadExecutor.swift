@@ -8,13 +8,13 @@
 
 /// A thread of its own for an actor whose C calls may block.
 ///
-/// The pool that runs all other tasks has one thread per core, so a blocking call there stalls the process. An actor
-/// returns `executor.asUnownedSerialExecutor()` as its `unownedExecutor` and keeps the executor in a stored property; its
-/// methods then run on this thread one at a time, in the order they were called.
+/// The pool that runs all other tasks has one thread per core, so a blocking call there stalls the process.
+/// An actor returns `executor.asUnownedSerialExecutor()` as its `unownedExecutor` and keeps the executor in a
+/// stored property; its methods then run on this thread one at a time, in the order they were called.
 ///
-/// The thread ends by itself when the actor is gone and the last job has run: nothing needs to be stopped, and a
-/// late call to a closed actor still gets its answer. An isolated loop has to suspend in each turn, or no other
-/// method of its actor ever runs.
+/// The thread ends by itself when the actor is gone and the last job has run: nothing needs to be stopped,
+/// and a late call to a closed actor still gets its answer. An isolated loop has to suspend in each turn, or
+/// no other method of its actor ever runs.
 package final class ThreadExecutor: SerialExecutor {
     private let queue: JobQueue
 

@@ -2,8 +2,8 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
-/* Swift sees no C varargs. The library copies key and value; `headers` (may be NULL) are the library's from here on, but
- * only if this returns RD_KAFKA_RESP_ERR_NO_ERROR: otherwise they are still the caller's to destroy.
+/* Swift sees no C varargs. The library copies key and value. The headers (may be NULL) are the library's from
+ * here on if this returns RD_KAFKA_RESP_ERR_NO_ERROR; otherwise they are still the caller's to destroy.
  * Not rd_kafka_produceva: before 2.12.0 it frees the headers twice when it refuses a partition. */
 static inline rd_kafka_resp_err_t shim_produce(
     rd_kafka_t *client, rd_kafka_topic_t *topic, int32_t partition, const void *key, size_t key_size,

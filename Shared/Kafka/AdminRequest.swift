@@ -2,11 +2,18 @@ import CRDKafka
 
 /// One request to a cluster's controller or coordinator, and the wait for its answer.
 enum AdminRequest {
-    /// Sends a request and gives its answer to `read`. Blocks up to the timeout.
+    /// Sends a request, waits for its answer up to the timeout and has it read.
     ///
-    /// - Parameter send: is given the options and the queue that the answer is to come to.
+    /// - Parameters:
+    ///   - operation: what the options are for.
+    ///   - client: any kind of client.
+    ///   - timeout: for the request, and for the cluster to act upon it.
+    ///   - send: is given the options and the queue that the answer is to come to.
+    ///   - read: is given the answer, which lives until it returns.
+    /// - Returns: what `read` made of it.
+    /// - Throws: the error of the whole request; those of its parts are for `read`.
     static func perform<Answer>(
-        _ operation: rd_kafka_admin_op_t, _ client: ClientHandle, _ timeout: Duration,
+        operation: rd_kafka_admin_op_t, client: ClientHandle, timeout: Duration,
         send: (_ options: OpaquePointer?, _ queue: OpaquePointer?) -> Void,
         read: (_ event: OpaquePointer) throws(KafkaError) -> Answer
     ) throws(KafkaError) -> Answer {
@@ -14,6 +21,10 @@ enum AdminRequest {
         defer { rd_kafka_AdminOptions_destroy(options) }
         var message = [CChar](repeating: 0, count: 512)
         rd_kafka_AdminOptions_set_request_timeout(options, timeout.milliseconds, &message, message.count)
+        if operation != RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS {
+            rd_kafka_AdminOptions_set_operation_timeout(
+                options, timeout.milliseconds, &message, message.count)
+        }
         let queue = rd_kafka_queue_new(client.pointer)
         defer { rd_kafka_queue_destroy(queue) }
         send(options, queue)
@@ -22,7 +33,8 @@ enum AdminRequest {
         defer { rd_kafka_event_destroy(event) }
         let code = rd_kafka_event_error(event)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
-            throw KafkaError(code, detail: rd_kafka_event_error_string(event).map { String(cString: $0) })
+            throw KafkaError(
+                code: code, detail: rd_kafka_event_error_string(event).map { String(cString: $0) })
         }
         return try read(event)
     }
@@ -42,7 +54,9 @@ enum AdminTopics {
         var requests: [OpaquePointer?] = []
         defer { rd_kafka_NewTopic_destroy_array(&requests, requests.count) }
         for topic in topics { requests.append(try newTopic(topic)) }
-        return try AdminRequest.perform(RD_KAFKA_ADMIN_OP_CREATETOPICS, client, timeout) { options, queue in
+        return try AdminRequest.perform(
+            operation: RD_KAFKA_ADMIN_OP_CREATETOPICS, client: client, timeout: timeout
+        ) { options, queue in
             rd_kafka_CreateTopics(client.pointer, &requests, requests.count, options, queue)
         } read: { event throws(KafkaError) in
             var count = 0
@@ -56,7 +70,9 @@ enum AdminTopics {
     ) throws(KafkaError) -> [Result] {
         var requests = [rd_kafka_DeleteTopic_new(topic)]
         defer { rd_kafka_DeleteTopic_destroy_array(&requests, requests.count) }
-        return try AdminRequest.perform(RD_KAFKA_ADMIN_OP_DELETETOPICS, client, timeout) { options, queue in
+        return try AdminRequest.perform(
+            operation: RD_KAFKA_ADMIN_OP_DELETETOPICS, client: client, timeout: timeout
+        ) { options, queue in
             rd_kafka_DeleteTopics(client.pointer, &requests, requests.count, options, queue)
         } read: { event throws(KafkaError) in
             var count = 0
@@ -103,7 +119,7 @@ enum AdminOffsets {
         var requests = [rd_kafka_ListConsumerGroupOffsets_new(group, list)]
         defer { rd_kafka_ListConsumerGroupOffsets_destroy_array(&requests, requests.count) }
         return try AdminRequest.perform(
-            RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, client, timeout
+            operation: RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, client: client, timeout: timeout
         ) { options, queue in
             rd_kafka_ListConsumerGroupOffsets(client.pointer, &requests, requests.count, options, queue)
         } read: { event throws(KafkaError) in
@@ -111,7 +127,9 @@ enum AdminOffsets {
             let groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
                 rd_kafka_event_ListConsumerGroupOffsets_result(event), &count)
             guard count == 1, let group = groups?[0] else { return [:] }
-            if let error = rd_kafka_group_result_error(group) { throw KafkaError(rd_kafka_error_code(error)) }
+            if let error = rd_kafka_group_result_error(group) {
+                throw KafkaError(code: rd_kafka_error_code(error))
+            }
             return offsets(rd_kafka_group_result_partitions(group))
         }
     }
@@ -122,7 +140,7 @@ enum AdminOffsets {
         guard let list = PartitionList.make(partitions.map { ($0, limit.rawValue) }) else { return [:] }
         defer { rd_kafka_topic_partition_list_destroy(list) }
         let code = rd_kafka_offsets_for_times(client.pointer, list, timeout.milliseconds)
-        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code) }
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code: code) }
         return offsets(list)
     }
 

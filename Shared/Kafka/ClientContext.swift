@@ -8,7 +8,7 @@ import Synchronization
 final class ClientContext: Sendable {
     let logger: Logger
     let rebalances = RebalanceInbox()
-    private let lastError = Mutex<(code: Int32, at: ContinuousClock.Instant)?>(nil)
+    private let lastWarnings = Mutex<[Int32: ContinuousClock.Instant]>([:])
 
     /// A broker that stays away reports the same error at every attempt; one line a minute says as much.
     private static let repeatInterval = Duration.seconds(60)
@@ -26,9 +26,9 @@ final class ClientContext: Sendable {
     /// Logs an error that passes by itself; only its first occurrence is a warning.
     func note(_ code: rd_kafka_resp_err_t, _ reason: String) {
         let now = ContinuousClock.now
-        let isRepeated = lastError.withLock { last in
-            if let last, last.code == code.rawValue, now - last.at < Self.repeatInterval { return true }
-            last = (code.rawValue, now)
+        let isRepeated = lastWarnings.withLock { warnings in
+            if let last = warnings[code.rawValue], now - last < Self.repeatInterval { return true }
+            warnings[code.rawValue] = now
             return false
         }
         logger.log(
@@ -37,8 +37,8 @@ final class ClientContext: Sendable {
 
     /// Passes on a line of librdkafka's own log, which would go to stderr otherwise.
     func log(syslogLevel: Int32, facility: String, _ line: String) {
-        // What FAIL and ERROR say comes to `note` as well.
-        let isReportedElsewhere = facility == "FAIL" || facility == "ERROR"
+        // FAIL and ERROR come to `note` as well; REQTMOUT repeats while a broker is away.
+        let isReportedElsewhere = ["FAIL", "ERROR", "REQTMOUT"].contains(facility)
         let level: Logger.Level =
             switch syslogLevel {
             case _ where isReportedElsewhere: .debug

@@ -2,7 +2,8 @@ import CRDKafka
 
 /// A librdkafka client with the context of its callbacks.
 ///
-/// The handle is safe to use from any thread until `destroy()`; the owner makes sure that nobody does afterwards.
+/// The handle is safe to use from any thread until `destroy()`; the owner makes sure that nobody does
+/// afterwards.
 struct ClientHandle: Sendable {
     // Protected by librdkafka, whose client handles are thread-safe by contract.
     nonisolated(unsafe) let pointer: OpaquePointer
@@ -10,9 +11,14 @@ struct ClientHandle: Sendable {
 
     /// Starts a client and its threads.
     ///
-    /// - Parameter prepare: sets callbacks on the configuration.
+    /// - Parameters:
+    ///   - type: producer or consumer.
+    ///   - settings: of librdkafka, by their names there.
+    ///   - context: kept alive until `destroy()`.
+    ///   - prepare: sets callbacks on the configuration.
+    /// - Throws: `.configuration` for a setting that doesn't exist or can't be.
     init(
-        _ type: rd_kafka_type_t, settings: [String: String], context: ClientContext,
+        type: rd_kafka_type_t, settings: [String: String], context: ClientContext,
         prepare: (_ configuration: OpaquePointer) -> Void = { _ in }
     ) throws(KafkaError) {
         guard let configuration = rd_kafka_conf_new() else { throw .configuration("out of memory") }
@@ -41,7 +47,9 @@ struct ClientHandle: Sendable {
         self.context = context
     }
 
-    /// Ends the client. Blocks; every message, topic and queue of it must be gone by now.
+    /// Ends the client.
+    ///
+    /// Blocks; every message, topic and queue of it must be gone by now.
     func destroy() {
         rd_kafka_destroy(pointer)
         Unmanaged.passUnretained(context).release()
@@ -54,7 +62,7 @@ struct ClientHandle: Sendable {
         return code == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : text(message)
     }
 
-    /// Asks a broker for the cluster's id. Blocks.
+    /// Asks a broker for the cluster's id; blocks.
     func clusterID(timeout: Duration) throws(KafkaError) -> String {
         guard let id = rd_kafka_clusterid(pointer, timeout.milliseconds) else { throw .timedOut }
         defer { rd_kafka_mem_free(pointer, id) }

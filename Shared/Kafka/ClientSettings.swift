@@ -9,7 +9,8 @@ enum ClientSettings {
         [
             "bootstrap.servers": configuration.bootstrapServers,
             "client.id": configuration.clientID,
-            // Topics are made by `shop setup`; one that is missing is a mistake to be told, not to be papered over.
+            // Topics are made by `shop setup`; one that is missing is a mistake to be told, not to be papered
+            // over.
             "allow.auto.create.topics": "false",
             // Nagle waits for more data before it sends; on by default before 2.10.0.
             "socket.nagle.disable": "true",
@@ -20,7 +21,6 @@ enum ClientSettings {
             // Back soon after a broker's restart; the default grows to 10 s.
             "reconnect.backoff.ms": "50",
             "reconnect.backoff.max.ms": "1000",
-            "retry.backoff.ms": "50",
             "log.connection.close": "false",
         ].merging(configuration.securitySettings) { _, theirs in theirs }
     }
@@ -30,10 +30,11 @@ enum ClientSettings {
             // Retries neither reorder nor duplicate; implies acks=all and at most five requests in flight.
             "enable.idempotence": "true",
             "acks": "all",
-            // A record that is given up leaves a gap which the guarantee of order doesn't cover. The outbox still
-            // has it, so to wait is right.
+            // A record that is given up leaves a gap which the guarantee of order doesn't cover. The outbox
+            // still has it, so to wait is right.
             "delivery.timeout.ms": "0",
             "linger.ms": "\(configuration.lingerMilliseconds)",
+            "retry.backoff.ms": "50",
             "batch.num.messages": "1000",
             "batch.size": "1000000",
             // Bounds memory; a full queue is `KafkaError.queueFull`. See `KafkaProducer.recordsInFlightMax`.
@@ -67,12 +68,14 @@ enum ClientSettings {
             "partition.assignment.strategy": "range",
             "fetch.wait.max.ms": "\(configuration.fetchWaitMilliseconds)",
             "fetch.min.bytes": "1",
-            // Bound memory: what is fetched but not polled yet, and one answer of a broker.
+            // What is fetched but not polled yet. Once that is full, librdkafka before 2.2.0 may look away
+            // for a second, so it has to be more than is handled in one.
+            "queued.min.messages": "20000",
             "queued.max.messages.kbytes": "16384",
-            "queued.min.messages": "10000",
-            "fetch.message.max.bytes": "1048576",
-            "fetch.max.bytes": "8388608",
+            // One answer of a broker, compressed: it comes on top of the above. A larger record still comes.
+            "fetch.max.bytes": "1048576",
             "message.max.bytes": "1048576",
+            "fetch.message.max.bytes": "262144",
             // The pause after an error of one partition; half a second by default.
             "fetch.error.backoff.ms": "100",
         ]

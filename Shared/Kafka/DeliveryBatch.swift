@@ -3,11 +3,11 @@ import Synchronization
 
 /// The acknowledgements that one `send` waits for: a countdown with a slot for each record.
 ///
-/// The address of a record's slot is the opaque pointer of its message, so that a delivery report needs no lookup and
-/// no allocation.
+/// The address of a record's slot is the opaque pointer of its message, so that a delivery report needs no
+/// lookup and no allocation.
 ///
-/// Unchecked: a slot is written by one thread only, the sender's or the one that brings its report; the countdown
-/// orders those writes before the read at its end.
+/// Unchecked: a slot is written by one thread only, the sender's or the one that brings its report; the
+/// countdown orders those writes before the read at its end.
 final class DeliveryBatch: @unchecked Sendable {
     typealias Answer = Result<[Delivery], KafkaError>
 
@@ -47,7 +47,8 @@ final class DeliveryBatch: @unchecked Sendable {
         countDown(by: slots.count - first)
     }
 
-    /// Takes a delivery report; called by librdkafka's background thread, exactly once for each queued record.
+    /// Takes a delivery report; called by librdkafka's background thread, exactly once for each queued
+    /// record.
     static func answer(_ message: rd_kafka_message_t, error: KafkaError?) {
         guard let slot = message._private?.assumingMemoryBound(to: Slot.self) else { return }
         slot.pointee.partition = message.partition

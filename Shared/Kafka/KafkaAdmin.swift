@@ -28,11 +28,18 @@ package struct PartitionLag: Hashable, Sendable {
     /// The offset of the record that will come next.
     package let end: Int64
 
+    package init(committed: Int64?, beginning: Int64, end: Int64) {
+        self.committed = committed
+        self.beginning = beginning
+        self.end = end
+    }
+
     /// The records that the group hasn't reached yet.
     package var records: Int64 { max(0, end - max(committed ?? beginning, beginning)) }
 }
 
-/// What the operator's tool asks of a cluster. The mock cluster can do `topics`, `clusterID` and `groupLag` only.
+/// What the operator's tool asks of a cluster. The mock cluster can do `topics`, `clusterID` and `groupLag`
+/// only.
 ///
 /// On a thread of its own, since every call blocks until a broker answers. Close it explicitly.
 package actor KafkaAdmin {
@@ -49,7 +56,7 @@ package actor KafkaAdmin {
             throw .other(code: error.code, error.description)
         }
         client = try ClientHandle(
-            RD_KAFKA_PRODUCER, settings: ClientSettings.common(configuration),
+            type: RD_KAFKA_PRODUCER, settings: ClientSettings.common(configuration),
             context: ClientContext(logger: logger, clientID: configuration.clientID)
         ) { settings in
             rd_kafka_conf_set_error_cb(settings) { _, code, reason, opaque in
@@ -87,7 +94,7 @@ package actor KafkaAdmin {
             switch result.code {
             case RD_KAFKA_RESP_ERR_NO_ERROR: created.append(result.topic)
             case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS: existing.append(result.topic)
-            default: throw KafkaError(result.code, topic: result.topic, detail: result.reason)
+            default: throw KafkaError(code: result.code, topic: result.topic, detail: result.reason)
             }
         }
         return (created, existing)
@@ -99,7 +106,7 @@ package actor KafkaAdmin {
         for result in try AdminTopics.delete(name, client, timeout) {
             switch result.code {
             case RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART: break
-            default: throw KafkaError(result.code, topic: result.topic, detail: result.reason)
+            default: throw KafkaError(code: result.code, topic: result.topic, detail: result.reason)
             }
         }
     }

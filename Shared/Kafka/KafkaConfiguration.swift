@@ -1,21 +1,24 @@
 /// How to reach a cluster, and the few settings that differ between clusters.
 ///
-/// Everything else is decided in `ClientSettings`, the same for all services, rather than left to a library's defaults.
+/// Everything else is decided in `ClientSettings`, the same for all services, rather than left to a library's
+/// defaults.
 package struct KafkaConfiguration: Sendable {
     /// `host:port`, several of them separated by commas.
     package var bootstrapServers: String
     /// Shown in the broker's logs and metrics, and the name of the client's thread.
     package var clientID: String
-    /// Further settings of librdkafka, which win over ours: `security.protocol`, `ssl.ca.location` and the like.
+    /// Further settings of librdkafka, which win over ours: `security.protocol`, `ssl.ca.location` and the
+    /// like.
     package var securitySettings: [String: String]
     /// How long a broker with nothing new may keep a fetch request open.
     ///
-    /// A real broker answers as soon as a record is there. The mock cluster only answers at the end of this wait, so
-    /// there it has to be short (5).
+    /// A real broker answers as soon as a record is there. The mock cluster only answers at the end of this
+    /// wait, so there it has to be short (5).
     package var fetchWaitMilliseconds: Int
     /// How long a record waits for others to share its request.
     ///
-    /// Zero is right for a sender of whole batches: they are queued within microseconds and still share requests.
+    /// Zero is right for a sender of whole batches: they are queued within microseconds and still share
+    /// requests.
     package var lingerMilliseconds: Double
 
     package init(

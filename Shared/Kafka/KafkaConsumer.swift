@@ -4,9 +4,9 @@ package import Observability
 
 /// A member of a consumer group whose offsets are kept by the caller.
 ///
-/// One caller polls in a loop. After `.assigned` it looks up where it left off and calls `assign`; records come from then
-/// on. After `.revoked` the partitions are another member's. A member that doesn't poll for a minute is thrown out of its
-/// group, so a handler has to be done well before that.
+/// One caller polls in a loop. After `.assigned` it looks up where it left off and calls `assign`; records
+/// come from then on. After `.revoked` the partitions are another member's. A member that doesn't poll for a
+/// minute is thrown out of its group, so a handler has to be done well before that.
 ///
 /// Runs on a thread of its own, which its C calls may block. Close it explicitly; a consumer that is merely
 /// dropped leaks its threads and keeps its partitions.
@@ -17,7 +17,8 @@ package actor KafkaConsumer {
         case records([KafkaRecord])
         /// All partitions that are now this member's; call `assign` with a position for each.
         case assigned([TopicPartition])
-        /// All partitions that were this member's and aren't any more. Nothing is to be done about them in Kafka.
+        /// All partitions that were this member's and aren't any more. Nothing is to be done about them in
+        /// Kafka.
         case revoked([TopicPartition])
     }
 
@@ -32,13 +33,19 @@ package actor KafkaConsumer {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// Joins the group. Doesn't wait for a broker to be there.
+    /// Joins the group.
+    ///
+    /// Doesn't wait for a broker to be there.
     ///
     /// - Parameters:
-    ///   - instanceID: names this member across restarts, so that one that comes back within the session time-out of
-    ///     10 s goes on with its partitions at once. Unique in the group: a second member of the same name ends
-    ///     the first with `.fatal`.
+    ///   - configuration: how to reach the cluster.
+    ///   - group: its members share the topics' partitions.
+    ///   - instanceID: names this member across restarts, so that one that comes back within the session
+    ///     time-out of 10 s goes on with its partitions at once. Unique in the group: a second member of the
+    ///     same name ends the first with `.fatal`.
+    ///   - topics: that exist; a missing one is an error of `poll`.
     ///   - bytesMax: a poll that has this many bytes of keys and values takes no further record.
+    ///   - logger: for what passes by itself.
     /// - Throws: `.configuration` for a setting that doesn't exist or can't be; stop.
     package init(
         configuration: KafkaConfiguration, group: String, instanceID: String?, topics: [String],
@@ -50,14 +57,20 @@ package actor KafkaConsumer {
             throw .other(code: error.code, error.description)
         }
         client = try ClientHandle(
-            RD_KAFKA_CONSUMER,
+            type: RD_KAFKA_CONSUMER,
             settings: ClientSettings.consumer(configuration, group: group, instanceID: instanceID),
             context: ClientContext(logger: logger, clientID: configuration.clientID), prepare: setCallbacks)
         // Errors and callbacks come with the records, from the one queue that is polled.
         rd_kafka_poll_set_consumer(client.pointer)
         wakeUp = WakeUp(queue: rd_kafka_queue_get_consumer(client.pointer))
         self.bytesMax = bytesMax
-        try subscribe(client, topics)
+        do {
+            try subscribe(client, topics)
+        } catch {
+            wakeUp.retire()
+            client.destroy()
+            throw error
+        }
     }
 
     /// Waits for a record and takes along whatever else has been fetched already.
@@ -67,8 +80,10 @@ package actor KafkaConsumer {
     /// - Parameters:
     ///   - max: the most records to return.
     ///   - timeout: how long to wait for the first.
-    /// - Throws: `.fatal`: close this consumer and make another. `.offsetOutOfRange`: its partition stands still.
-    ///   `.unknownTopic`, `.authorization`: a person has to act; polling on would try again. `.closed`.
+    /// - Returns: records, none if nothing came in time, or what the group decided meanwhile.
+    /// - Throws: `.fatal`: close this consumer and make another. `.offsetOutOfRange`: its partition stands
+    ///   still. `.unknownTopic`, `.authorization`: a person has to act; polling on would try again.
+    ///   `.closed`.
     package func poll(max: Int, timeout: Duration) async throws(KafkaError) -> Poll {
         let answer = await withTaskCancellationHandler {
             let timeout = Task.isCancelled ? .zero : timeout
@@ -99,7 +114,9 @@ package actor KafkaConsumer {
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw error(code) }
     }
 
-    /// Tells Kafka where this member is, for the tools that show lag. Returns at once; failures are only logged.
+    /// Tells Kafka where this member is, for the tools that show lag.
+    ///
+    /// Returns at once; failures are only logged. About once a second is enough: each call is a request.
     ///
     /// - Parameter positions: the offset of the next record to read.
     package func commit(_ positions: [TopicPartition: Int64]) {
@@ -212,7 +229,7 @@ extension KafkaConsumer {
     private func error(_ code: rd_kafka_resp_err_t, topic: String? = nil, detail: String? = nil) -> KafkaError
     {
         if let reason = client.fatalReason { return .fatal(reason) }
-        return KafkaError(code, topic: topic, detail: detail)
+        return KafkaError(code: code, topic: topic, detail: detail)
     }
 }
 
@@ -221,7 +238,7 @@ private func subscribe(_ client: ClientHandle, _ topics: [String]) throws(KafkaE
     guard let list = PartitionList.make(partitions) else { throw .configuration("out of memory") }
     defer { rd_kafka_topic_partition_list_destroy(list) }
     let code = rd_kafka_subscribe(client.pointer, list)
-    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code) }
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code: code) }
 }
 
 private func setCallbacks(_ configuration: OpaquePointer) {

@@ -59,9 +59,10 @@ extension KafkaError: CustomStringConvertible {
 
 extension KafkaError {
     /// - Parameters:
+    ///   - code: what librdkafka or a broker said.
     ///   - topic: the topic it is about, when there is one.
     ///   - detail: librdkafka's words, if it has more to say than the name of the code.
-    init(_ code: rd_kafka_resp_err_t, topic: String? = nil, detail: String? = nil) {
+    init(code: rd_kafka_resp_err_t, topic: String? = nil, detail: String? = nil) {
         let reason = detail ?? String(cString: rd_kafka_err2str(code))
         switch code {
         case RD_KAFKA_RESP_ERR__FATAL, RD_KAFKA_RESP_ERR__FENCED, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:

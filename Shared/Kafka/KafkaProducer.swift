@@ -4,8 +4,8 @@ import Synchronization
 
 /// Writes records in batches: in order per key, without duplicates from its own retries.
 ///
-/// Two producers, or one that was rebuilt and repeats a batch, do make duplicates: consumers have to tolerate them.
-/// Close it explicitly; a producer that is merely dropped leaks its threads.
+/// Two producers, or one that was rebuilt and repeats a batch, do make duplicates: consumers have to tolerate
+/// them. Close it explicitly; a producer that is merely dropped leaks its threads.
 package final class KafkaProducer: Sendable {
     private struct State {
         var isClosed = false
@@ -18,16 +18,19 @@ package final class KafkaProducer: Sendable {
     private let client: ClientHandle
     private let blockingCalls: BlockingCalls
     private let recordsInFlight = Atomic(0)
-    // Held while records are queued, a microsecond each: two sends don't interleave, and `close` waits for them.
+    // Held while records are queued, a microsecond each: two sends don't interleave, and `close` waits for
+    // them.
     private let state = Mutex(State())
 
-    /// Starts the client. Doesn't wait for a broker to be there.
+    /// Starts the client.
+    ///
+    /// Doesn't wait for a broker to be there.
     ///
     /// - Throws: `KafkaError.configuration` for a setting that doesn't exist or can't be; stop.
     package init(configuration: KafkaConfiguration, logger: Logger) throws(KafkaError) {
         blockingCalls = try BlockingCalls(name: "kafka-blocking")
         client = try ClientHandle(
-            RD_KAFKA_PRODUCER, settings: ClientSettings.producer(configuration),
+            type: RD_KAFKA_PRODUCER, settings: ClientSettings.producer(configuration),
             context: ClientContext(logger: logger, clientID: configuration.clientID)
         ) { settings in
             rd_kafka_conf_set_events(settings, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR)
@@ -37,7 +40,8 @@ package final class KafkaProducer: Sendable {
                 rd_kafka_event_destroy(event)
             }
         }
-        // Delivery reports go to a thread of the library's own instead of one of ours that would poll for them.
+        // Delivery reports go to a thread of the library's own instead of one of ours that would poll for
+        // them.
         let main = rd_kafka_queue_get_main(client.pointer)
         let background = rd_kafka_queue_get_background(client.pointer)
         rd_kafka_queue_forward(main, background)
@@ -45,10 +49,11 @@ package final class KafkaProducer: Sendable {
         rd_kafka_queue_destroy(main)
     }
 
-    /// Writes a batch and waits until every record of it is acknowledged by all replicas in sync, or has failed.
+    /// Writes a batch and waits until every record of it is acknowledged by all replicas in sync, or has
+    /// failed.
     ///
-    /// Can't be cancelled, since a record can't be unsent, and waits as long as the brokers are away; `close` ends
-    /// the wait. Records of one key keep their order, also across batches sent one after the other.
+    /// Can't be cancelled, since a record can't be unsent, and waits as long as the brokers are away; `close`
+    /// ends the wait. Records of one key keep their order, also across batches sent one after the other.
     ///
     /// - Returns: where each record went, in the order of `records`.
     /// - Throws: the error of the first record that failed. Others of the batch may have been written: repeat
@@ -66,7 +71,8 @@ package final class KafkaProducer: Sendable {
 
     /// Learns where the topics' partitions are, so that the first record doesn't wait for it, up to a second.
     ///
-    /// - Throws: `.unknownTopic`, `.authorization`: stop. `.timedOut`, `.transient`: no broker answered; try again.
+    /// - Throws: `.unknownTopic`, `.authorization`: stop. `.timedOut`, `.transient`: no broker answered; try
+    ///   again.
     package func prepare(topics: [String], timeout: Duration) async throws(KafkaError) {
         let deadline = ContinuousClock.now + timeout
         for topic in topics {
@@ -87,7 +93,8 @@ package final class KafkaProducer: Sendable {
         }
     }
 
-    /// Waits for outstanding acknowledgements, fails what has none by then with `.closed`, and ends the client.
+    /// Waits for outstanding acknowledgements, fails what has none by then with `.closed`, and ends the
+    /// client.
     ///
     /// - Parameter timeout: how long to wait; closing takes at most a second longer.
     package func close(timeout: Duration) async {
@@ -118,7 +125,8 @@ package final class KafkaProducer: Sendable {
                     }
                     guard let topic else { continue }
                     try record.enqueue(
-                        client.pointer, topic.handle, batch.slots.baseAddress.map { $0 + index })
+                        client: client.pointer, topicHandle: topic.handle,
+                        slot: batch.slots.baseAddress.map { $0 + index })
                 } catch {
                     return batch.refuse(from: index, client.fatalReason.map(KafkaError.fatal) ?? error)
                 }
@@ -136,7 +144,7 @@ package final class KafkaProducer: Sendable {
     private func handle(of name: String, _ state: inout State) throws(KafkaError) -> OpaquePointer {
         if let handle = state.topics[name] { return handle }
         guard let handle = rd_kafka_topic_new(client.pointer, name, nil) else {
-            throw KafkaError(rd_kafka_last_error(), topic: name)
+            throw KafkaError(code: rd_kafka_last_error(), topic: name)
         }
         state.topics[name] = handle
         return handle
@@ -153,7 +161,8 @@ private func handleEvent(_ event: OpaquePointer, of client: OpaquePointer, _ con
     case RD_KAFKA_EVENT_ERROR:
         let code = rd_kafka_event_error(event)
         if code == RD_KAFKA_RESP_ERR__FATAL {
-            // librdkafka purges its queue but leaves what is in flight, which may wait for a broker that is away.
+            // librdkafka purges its queue but leaves what is in flight, which may wait for a broker that is
+            // away.
             rd_kafka_purge(
                 client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING)
         }
@@ -168,5 +177,5 @@ private func deliveryError(_ message: rd_kafka_message_t, of client: OpaquePoint
     if rd_kafka_fatal_error(client, nil, 0) != RD_KAFKA_RESP_ERR_NO_ERROR {
         return .fatal(String(cString: rd_kafka_err2str(rd_kafka_fatal_error(client, nil, 0))))
     }
-    return KafkaError(message.err, topic: message.rkt.map { String(cString: rd_kafka_topic_name($0)) })
+    return KafkaError(code: message.err, topic: message.rkt.map { String(cString: rd_kafka_topic_name($0)) })
 }

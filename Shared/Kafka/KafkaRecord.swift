@@ -15,12 +15,15 @@ package struct TopicPartition: Hashable, Sendable, Comparable, CustomStringConve
     }
 }
 
-/// A record as it was read. All of it is a copy, so it may be kept.
+/// A record as it was read.
+///
+/// All of it is a copy, so it may be kept.
 package struct KafkaRecord: Sendable {
     package let topic: String
     package let partition: Int32
     package let offset: Int64
-    /// Milliseconds since 1970, from the producer or the broker as the topic is configured; -1 when there is none.
+    /// Milliseconds since 1970, from the producer or the broker as the topic is configured; -1 when there is
+    /// none.
     package let timestamp: Int64
     package let key: [UInt8]?
     /// `nil` marks the key as deleted in a compacted topic.
@@ -47,8 +50,10 @@ package struct KafkaRecord: Sendable {
 /// A record to be written.
 package struct ProducerRecord: Sendable {
     package var topic: String
-    /// Records with the same key keep their order. `nil` goes to any partition; an empty key is a mistake, since
-    /// clients differ in where they send it.
+    /// Records with the same key keep their order.
+    ///
+    /// `nil` goes to any partition; an empty key is a mistake,
+    /// since clients differ in where they send it.
     package var key: [UInt8]?
     /// `nil` marks the key as deleted in a compacted topic.
     package var value: [UInt8]?

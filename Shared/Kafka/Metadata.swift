@@ -4,23 +4,28 @@ import CRDKafka
 package struct TopicMetadata: Hashable, Sendable {
     package let name: String
     package let partitions: Int32
+
+    package init(name: String, partitions: Int32) {
+        self.name = name
+        self.partitions = partitions
+    }
 }
 
 enum Metadata {
-    /// Asks a broker for one topic, or for all. Blocks up to the timeout.
+    /// Asks a broker for one topic, or for all; blocks up to the timeout.
     static func read(
         _ client: ClientHandle, topic: SharedPointer?, timeout: Duration
     ) throws(KafkaError) -> [TopicMetadata] {
         var answer: UnsafePointer<rd_kafka_metadata>?
         let code = rd_kafka_metadata(
             client.pointer, topic == nil ? 1 : 0, topic?.pointer, &answer, timeout.milliseconds)
-        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let answer else { throw KafkaError(code) }
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let answer else { throw KafkaError(code: code) }
         defer { rd_kafka_metadata_destroy(answer) }
         let found = UnsafeBufferPointer(start: answer.pointee.topics, count: Int(answer.pointee.topic_cnt))
         var topics: [TopicMetadata] = []
         for one in found {
             let name = String(cString: one.topic)
-            guard one.err == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(one.err, topic: name) }
+            guard one.err == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code: one.err, topic: name) }
             topics.append(TopicMetadata(name: name, partitions: one.partition_cnt))
         }
         return topics

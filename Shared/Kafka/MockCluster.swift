@@ -4,8 +4,8 @@ import Synchronization
 
 /// A cluster in this process that keeps its records in memory; it comes with librdkafka.
 ///
-/// For tests and for trying things out. It keeps at most 5 MB for each partition, makes topics that are asked for (with 4
-/// partitions) and doesn't know the admin requests. Close it after its clients.
+/// For tests and for trying things out. It keeps at most 5 MB for each partition, makes topics that are asked
+/// for (with 4 partitions) and doesn't know the admin requests. Close it after its clients.
 package final class MockCluster: Sendable {
     private let client: ClientHandle
     // The library locks the cluster itself; the mutex keeps calls from a cluster that is gone.
@@ -16,7 +16,7 @@ package final class MockCluster: Sendable {
     /// - Throws: `.configuration` when the ports can't be had.
     package init(brokers: Int, logger: Logger) throws(KafkaError) {
         client = try ClientHandle(
-            RD_KAFKA_PRODUCER, settings: ["client.id": "mock"],
+            type: RD_KAFKA_PRODUCER, settings: ["client.id": "mock"],
             context: ClientContext(logger: logger, clientID: "mock"))
         guard let cluster = rd_kafka_mock_cluster_new(client.pointer, Int32(brokers)) else {
             client.destroy()
@@ -44,6 +44,7 @@ package final class MockCluster: Sendable {
     /// - Parameters:
     ///   - request: the number that Kafka's protocol gives the request: 0 is Produce, 1 Fetch.
     ///   - codes: error codes of Kafka's protocol; -195 cuts the connection instead.
+    /// - Throws: `.closed`.
     package func failNext(request: Int16, codes: [Int32]) throws(KafkaError) {
         try perform { cluster in
             let errors = codes.map { rd_kafka_resp_err_t($0) }
@@ -52,7 +53,17 @@ package final class MockCluster: Sendable {
         }
     }
 
-    /// Ends the brokers; blocks for a moment. Their records are gone.
+    /// Answers every question about a topic's partitions with an error; 0 ends it.
+    package func failTopic(_ name: String, code: Int32) throws(KafkaError) {
+        try perform { cluster in
+            rd_kafka_mock_topic_set_error(cluster, name, rd_kafka_resp_err_t(code))
+            return RD_KAFKA_RESP_ERR_NO_ERROR
+        }
+    }
+
+    /// Ends the brokers; blocks for a moment.
+    ///
+    /// Their records are gone.
     package func close() {
         let taken = cluster.withLock { cluster -> SharedPointer? in
             defer { cluster = nil }
@@ -67,6 +78,6 @@ package final class MockCluster: Sendable {
         let code = cluster.withLock { cluster in
             cluster.map { call($0.pointer) } ?? RD_KAFKA_RESP_ERR__DESTROY
         }
-        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code) }
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code: code) }
     }
 }

@@ -1,23 +1,27 @@
 import CRDKafka
 
 extension ProducerRecord {
-    /// Queues the record in librdkafka, which copies all of it. Doesn't block.
+    /// Queues the record in librdkafka, which copies all of it; doesn't block.
     ///
-    /// - Parameter slot: comes back with the delivery report; not, if this throws.
+    /// - Parameters:
+    ///   - client: the producer.
+    ///   - topicHandle: of the record's topic.
+    ///   - slot: comes back with the delivery report; not, if this throws.
+    /// - Throws: why the record was refused at once.
     func enqueue(
-        _ client: OpaquePointer, _ topic: OpaquePointer, _ slot: UnsafeMutableRawPointer?
+        client: OpaquePointer, topicHandle: OpaquePointer, slot: UnsafeMutableRawPointer?
     ) throws(KafkaError) {
         let headers = nativeHeaders()
         let code = withBytes(key) { key in
             withBytes(value) { value in
                 shim_produce(
-                    client, topic, partition ?? RD_KAFKA_PARTITION_UA, key.baseAddress, key.count,
+                    client, topicHandle, partition ?? RD_KAFKA_PARTITION_UA, key.baseAddress, key.count,
                     value.baseAddress, value.count, headers, slot)
             }
         }
         guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
         if let headers { rd_kafka_headers_destroy(headers) }
-        throw KafkaError(code, topic: self.topic)
+        throw KafkaError(code: code, topic: self.topic)
     }
 
     private func nativeHeaders() -> OpaquePointer? {

@@ -35,18 +35,20 @@ final class RebalanceInbox: Sendable {
     func revoke(_ partitions: [TopicPartition]) {
         state.withLock { state in
             state.assignment = []
-            // An assignment that the caller never saw is gone: to give it positions now would be to take what is
-            // another member's.
+            // An assignment that the caller never saw is gone: to give it positions now would be to take what
+            // is another member's.
             state.events.removeAll { if case .assigned = $0 { true } else { false } }
             state.events.append(.revoked(partitions))
         }
     }
 }
 
-/// The rebalance callback of a consumer. Runs inside its poll, on its thread.
+/// The rebalance callback of a consumer.
 ///
-/// It ends a revoked assignment at once. A new one is only noted: fetching begins when the caller has looked up the
-/// positions and called `assign`.
+/// Runs inside its poll, on its thread.
+///
+/// It ends a revoked assignment at once. A new one is only noted: fetching begins when the caller has looked
+/// up the positions and called `assign`.
 func rebalance(
     _ client: OpaquePointer, _ code: rd_kafka_resp_err_t,
     _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?, _ context: ClientContext

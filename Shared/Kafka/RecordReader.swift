@@ -4,11 +4,14 @@ import CRDKafka
 struct RecordReader {
     /// Names that were seen, so that a record's topic is a reference to one string instead of a new copy.
     ///
-    /// By comparison rather than by the address of the topic's handle, which the library may use again for another.
+    /// By comparison rather than by the address of the topic's handle, which the library may use again for
+    /// another.
     private var topics: [(name: String, bytes: ContiguousArray<CChar>)] = []
     private var latest = 0
 
-    /// - Parameter message: the address that librdkafka gave: behind the structure are fields of its own.
+    /// Copies a message.
+    ///
+    /// The address has to be the one that librdkafka gave: behind the structure are fields of its own.
     mutating func record(_ message: UnsafePointer<rd_kafka_message_t>) -> KafkaRecord {
         let fields = message.pointee
         return KafkaRecord(

@@ -1,0 +1,253 @@
+import Foundation
+import Kafka
+import Observability
+import Testing
+
+@Suite("Kafka consumer")
+struct KafkaConsumerTests {
+    @Test func `records come in the order of their key`() async throws {
+        try await MockTest.run { test in
+            try await test.withProducer { producer in
+                for batch in 0..<10 {
+                    _ = try await producer.send(
+                        (0..<100).map { test.record(batch * 100 + $0, key: "key-\($0 % 7)") })
+                }
+            }
+            let consumer = try test.consumer()
+            let records = try await consumer.collect { $0.count >= 1000 }
+            #expect(records.count == 1000)
+            for (_, group) in Dictionary(grouping: records, by: \.key) {
+                let numbers = group.compactMap { Int($0.text) }
+                #expect(numbers == numbers.sorted())
+            }
+            await consumer.close()
+        }
+    }
+
+    @Test func `headers, missing and empty values come as they were sent`() async throws {
+        try await MockTest.run(partitions: 1) { test in
+            let headers = [
+                (name: "ce_type", value: "orders.created"), (name: "empty", value: ""),
+                (name: "ce_type", value: "größer als fünfzehn Bytes"),
+            ]
+            try await test.withProducer { producer in
+                _ = try await producer.send([
+                    ProducerRecord(topic: test.topic, key: "a", value: [0, 255], headers: headers),
+                    ProducerRecord(topic: test.topic, key: "b", value: nil),
+                    ProducerRecord(topic: test.topic, key: nil as [UInt8]?, value: []),
+                ])
+            }
+            let consumer = try test.consumer()
+            let records = try await consumer.collect { $0.count >= 3 }
+            #expect(records.map(\.topic) == [test.topic, test.topic, test.topic])
+            #expect(records.map(\.key) == [Array("a".utf8), Array("b".utf8), nil])
+            #expect(records.map(\.value) == [[0, 255], nil, []])
+            #expect(records[0].headers.map(\.name) == headers.map(\.name))
+            #expect(records[0].headers.map(\.value) == headers.map { Array($0.value.utf8) })
+            #expect(records[1].headers.isEmpty)
+            #expect(records[0].timestamp > 1_600_000_000_000)
+            await consumer.close()
+        }
+    }
+
+    @Test func `reading begins at the position given at assignment`() async throws {
+        try await MockTest.run(partitions: 1) { test in
+            try await test.withProducer { _ = try await $0.send((0..<10).map { test.record($0) }) }
+            let consumer = try test.consumer()
+            let records = try await consumer.collect(from: 7) { $0.count >= 3 }
+            #expect(records.map(\.offset) == [7, 8, 9])
+            #expect(await consumer.lag().values.reduce(0, +) == 0)
+            await consumer.close()
+        }
+    }
+
+    @Test func `nothing comes before positions are given`() async throws {
+        try await MockTest.run(partitions: 1) { test in
+            try await test.withProducer { _ = try await $0.send([test.record(0)]) }
+            let consumer = try test.consumer()
+            guard case .assigned(let partitions) = try await consumer.rebalanced() else {
+                Issue.record("the first event is an assignment")
+                return
+            }
+            #expect(partitions == [TopicPartition(topic: test.topic, partition: 0)])
+            guard case .records(let records) = try await consumer.poll(max: 10, timeout: .milliseconds(200))
+            else {
+                Issue.record("no further event")
+                return
+            }
+            #expect(records.isEmpty)
+            await #expect(throws: KafkaError.configuration("no position for orders.created-0")) {
+                try await consumer.assign([:])
+            }
+            try await consumer.assign([partitions[0]: 0])
+            #expect(try await consumer.collect { !$0.isEmpty }.count == 1)
+            await consumer.close()
+        }
+    }
+
+    @Test func `a poll takes no more records than it is told`() async throws {
+        try await MockTest.run(partitions: 1) { test in
+            try await test.withProducer { _ = try await $0.send((0..<10).map { test.record($0) }) }
+            let consumer = try test.consumer()
+            guard case .assigned(let partitions) = try await consumer.rebalanced() else { return }
+            try await consumer.assign([partitions[0]: 0])
+            var sizes: [Int] = []
+            while sizes.reduce(0, +) < 10 {
+                guard case .records(let records) = try await consumer.poll(max: 3, timeout: .seconds(1))
+                else { break }
+                sizes.append(records.count)
+            }
+            #expect(sizes.reduce(0, +) == 10)
+            #expect(sizes.allSatisfy { $0 <= 3 })
+            await consumer.close()
+        }
+    }
+
+    @Test func `an offset that does not exist is an error with its partition`() async throws {
+        try await MockTest.run(partitions: 1) { test in
+            try await test.withProducer { _ = try await $0.send([test.record(0)]) }
+            let consumer = try test.consumer()
+            let partition = TopicPartition(topic: test.topic, partition: 0)
+            await #expect(throws: KafkaError.offsetOutOfRange(partition, offset: 5000)) {
+                try await consumer.collect(from: 5000) { _ in false }
+            }
+            // The client lives on: the caller may choose another position.
+            try await consumer.assign([partition: 0])
+            #expect(try await consumer.collect { !$0.isEmpty }.map(\.offset) == [0])
+            await consumer.close()
+        }
+    }
+
+    @Test func `a topic that does not exist is named`() async throws {
+        try await MockTest.run { test in
+            // The mock cluster makes topics that are asked for, so an error stands in for a missing one.
+            let consumer = try test.consumer(topics: ["no.such"])
+            try test.cluster.failTopic("no.such", code: 3)
+            #expect(try await consumer.failure() == .unknownTopic("no.such"))
+            await consumer.close()
+        }
+    }
+
+    @Test func `a second member takes over a part, each with its own positions`() async throws {
+        try await MockTest.run(partitions: 4) { test in
+            try await test.withProducer { producer in
+                _ = try await producer.send((0..<40).map { test.record($0, partition: Int32($0 % 4)) })
+                let first = try test.consumer()
+                #expect(try await first.collect { $0.count >= 40 }.count == 40)
+                let second = try test.consumer()
+                async let firstEvents = events(of: first, count: 2)
+                async let secondEvents = events(of: second, count: 1)
+                let (mine, theirs) = try await (firstEvents, secondEvents)
+                #expect(mine.first == .revoked(4))
+                #expect(mine.last == .assigned(2))
+                #expect(theirs == [.assigned(2)])
+                // Both were given offset 5: each partition's last five records come once.
+                async let firstRecords = first.collect { $0.count >= 10 }
+                async let secondRecords = second.collect { $0.count >= 10 }
+                let all = try await firstRecords + secondRecords
+                #expect(all.count == 20)
+                #expect(all.allSatisfy { $0.offset >= 5 })
+                #expect(Set(all.map { "\($0.partition)@\($0.offset)" }).count == 20)
+                await second.close()
+                #expect(try await events(of: first, count: 2) == [.revoked(2), .assigned(4)])
+                await first.close()
+            }
+        }
+    }
+
+    @Test func `reading goes on when the brokers come back, with one line about it`() async throws {
+        try await MockTest.run(partitions: 1) { test in
+            try await test.withProducer { producer in
+                _ = try await producer.send([test.record(0)])
+                let consumer = try test.consumer()
+                #expect(try await consumer.collect { !$0.isEmpty }.map(\.offset) == [0])
+                try test.cluster.setDown()
+                for _ in 0..<20 { _ = try await consumer.poll(max: 10, timeout: .milliseconds(100)) }
+                try test.cluster.setUp()
+                _ = try await producer.send([test.record(1)])
+                #expect(try await consumer.collect(from: 1) { !$0.isEmpty }.map(\.offset) == [1])
+                #expect(test.recorder.count(atLeast: .warning, "kafka client error") < 8)
+                await consumer.close()
+            }
+        }
+    }
+
+    @Test func `a member that another one of its name has replaced is finished`() async throws {
+        try await MockTest.run(partitions: 1) { test in
+            let consumer = try test.consumer(instanceID: "inventory-0")
+            _ = try await consumer.rebalanced()
+            let heartbeat: Int16 = 12
+            let fencedInstanceID: Int32 = 82
+            try test.cluster.failNext(request: heartbeat, codes: [fencedInstanceID])
+            let error = try await consumer.failure()
+            guard case .fatal = error else {
+                Issue.record("\(error)")
+                return
+            }
+            await consumer.close()
+        }
+    }
+
+    @Test func `closing ends a poll under way`() async throws {
+        try await MockTest.run(partitions: 1) { test in
+            let consumer = try test.consumer()
+            _ = try await consumer.collect { _ in true }
+            let start = ContinuousClock.now
+            async let polls: Void = {
+                await #expect(throws: KafkaError.closed) {
+                    while true { _ = try await consumer.poll(max: 10, timeout: .seconds(60)) }
+                }
+            }()
+            await Task.yield()
+            await consumer.close()
+            await polls
+            #expect(ContinuousClock.now - start < .seconds(20))
+            await consumer.close()
+        }
+    }
+
+    @Test func `a cancelled poll returns at once`() async throws {
+        try await MockTest.run(partitions: 1) { test in
+            let consumer = try test.consumer()
+            let start = ContinuousClock.now
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { _ = try await consumer.poll(max: 10, timeout: .seconds(60)) }
+                group.cancelAll()
+                try await group.waitForAll()
+            }
+            #expect(ContinuousClock.now - start < .seconds(20))
+            await consumer.close()
+        }
+    }
+
+    @Test func `closing while the brokers are away does not hang`() async throws {
+        try await MockTest.run(partitions: 1) { test in
+            let consumer = try test.consumer()
+            _ = try await consumer.rebalanced()
+            try test.cluster.setDown()
+            let start = ContinuousClock.now
+            await consumer.close()
+            #expect(ContinuousClock.now - start < .seconds(20))
+        }
+    }
+
+    enum Event: Equatable {
+        case assigned(Int)
+        case revoked(Int)
+    }
+
+    /// The next rebalances; assignments are given offset 5.
+    private func events(of consumer: KafkaConsumer, count: Int) async throws -> [Event] {
+        var events: [Event] = []
+        while events.count < count {
+            switch try await consumer.rebalanced() {
+            case .assigned(let partitions):
+                events.append(.assigned(partitions.count))
+                try await consumer.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, 5) }))
+            case .revoked(let partitions): events.append(.revoked(partitions.count))
+            case .records: break
+            }
+        }
+        return events
+    }
+}
