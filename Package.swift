@@ -81,9 +81,8 @@ let package = Package(
             path: "Shop"),
         tool("LocalBroker", ["Contracts", "Kafka", "Observability"], path: "LocalBroker"),
         .target(
-            name: "TestSupport", dependencies: ["Kafka", "Postgres", "Kernel", "Observability"],
-            path: "Tests/TestSupport",
-            swiftSettings: settings),
+            name: "TestSupport", dependencies: ["CPostgres", "Kafka", "Kernel", "Observability", "Postgres"],
+            path: "Tests/TestSupport", swiftSettings: settings),
         .target(
             name: "Simulation",
             dependencies: [
@@ -107,7 +106,7 @@ let package = Package(
         tests("CurlTests", ["Curl", "HTTP", "Observability"]),
         tests("ServiceRuntimeTests", ["ServiceRuntime", "HTTP", "Observability"]),
         tests("TidyTests", []),
-        tests("SystemTests", ["Contracts", "Curl", "Kafka", "Kernel", "Postgres"]),
+        tests("SystemTests", ["Contracts", "Kafka", "Kernel", "Observability", "Postgres"]),
     ] + service("Orders") + service("Inventory") + service("Payments")
         + service("Notifications", extra: ["Curl"])
 )

@@ -8,8 +8,8 @@
 /// What `cpg_wait` saw.
 enum { CPG_READABLE = 1, CPG_WRITABLE = 2, CPG_INTERRUPTED = 4 };
 
-/// Waits until the connection's socket can be read (or written, if asked), the other descriptor is readable, or the
-/// time is over (0). A hang-up counts as readable, since reading is how libpq learns of it.
+/// Waits until the connection's socket can be read (or written, if asked), the other descriptor is readable,
+/// or the time is over (0). A hang-up counts as readable, since reading is how libpq learns of it.
 static inline long cpg_wait(
     int descriptor, int reading, int writing, int interrupt, int timeout_milliseconds) {
     struct pollfd watched[2] = {
@@ -33,9 +33,9 @@ static inline void *cpg_abandon_body(void *connection) {
     return NULL;
 }
 
-/// Cancels what the connection still does at the server, then closes it, both on a thread of its own: `PQcancel`
-/// opens a second connection and waits for the server to hang up, which a dead network never tells (libpq 17 has a
-/// call that doesn't block). Takes the connection over.
+/// Cancels what the connection still does at the server, then closes it, both on a thread of its own:
+/// `PQcancel` opens a second connection and waits for the server to hang up, which a dead network never tells
+/// (libpq 17 has a call that doesn't block). Takes the connection over.
 static inline void cpg_abandon(PGconn *connection) {
     pthread_t thread;
     if (pthread_create(&thread, NULL, cpg_abandon_body, connection) == 0) {

@@ -1,4 +1,5 @@
 internal import BlockingIO
+internal import CPostgres
 internal import Synchronization
 
 /// Where a connection stands after its last call.
@@ -20,8 +21,8 @@ final class CallGate: Sendable {
         var call: UInt64 = 0
         var isInCall = false
         var isInterrupted = false
-        var status = ConnectionStatus.idle
-        var lastUse = ContinuousClock.now
+        var status = ConnectionStatus.unusable
+        var socket: Int32 = -1
     }
 
     let interrupt: Interrupt
@@ -30,7 +31,20 @@ final class CallGate: Sendable {
     init() throws(SystemError) { interrupt = try Interrupt() }
 
     var status: ConnectionStatus { state.withLock { $0.status } }
-    var lastUse: ContinuousClock.Instant { state.withLock { $0.lastUse } }
+
+    /// Whether the server has said nothing since the last answer; between calls it has nothing to say but
+    /// goodbye.
+    ///
+    /// To be asked only by the one who has the connection to himself, between two calls: nobody else touches
+    /// the socket then.
+    var isQuiet: Bool {
+        let (status, socket) = state.withLock { ($0.status, $0.socket) }
+        return status != .unusable && cpg_wait(socket, 1, 0, -1, 0) == 0
+    }
+
+    func connected(_ socket: Int32) {
+        state.withLock { ($0.status, $0.socket) = (.idle, socket) }
+    }
 
     /// Opens the gate for one call and gives its number.
     func begin() -> UInt64 {
@@ -47,7 +61,6 @@ final class CallGate: Sendable {
             $0.isInCall = false
             $0.isInterrupted = false
             $0.status = status
-            $0.lastUse = .now
         }
     }
 

@@ -17,8 +17,6 @@ struct PoolState {
     private(set) var open = 0
     private(set) var isClosed = false
     private(set) var backoff = Backoff()
-    /// A connection last used before this moment may have died with another one.
-    private(set) var suspectBefore = ContinuousClock.now
     private var idle: [PostgresConnection] = []
     private var waiters: [(id: UInt64, waiter: Waiter)] = []
     private var waitersSoFar: UInt64 = 0
@@ -83,8 +81,6 @@ struct PoolState {
         defer { closers = [] }
         return (nil, closers)
     }
-
-    mutating func noteLoss() { suspectBefore = .now }
 
     mutating func noteConnectFailure() { backoff.noteFailure() }
 

@@ -37,10 +37,11 @@ package actor PostgresConnection {
     }
 
     private func open() async throws(PostgresError) {
-        session = try await interruptible { () throws(PostgresError) in
+        let session = try await interruptible { () throws(PostgresError) in
             try Session.connect(configuration, interrupt: gate.interrupt, logger: logger)
         }
-        gate.end(.idle)
+        self.session = session
+        gate.connected(session.socket)
     }
 
     /// Runs one query.
@@ -83,9 +84,6 @@ package actor PostgresConnection {
         }
     }
 
-    /// Whether the server still holds its end of the connection, without asking it.
-    func isAlive() -> Bool { session?.isAlive() ?? false }
-
     /// Says goodbye to the server, which rolls back what is open; calls after it throw `.closed`.
     package func close() {
         session?.close()
@@ -95,22 +93,27 @@ package actor PostgresConnection {
 
     /// Runs a blocking call on this thread such that cancelling the task wakes it.
     ///
-    /// Nothing in it suspends, so two calls never interleave.
+    /// Nothing in it suspends, so two calls never interleave. The operation captures `self`, and has to: a
+    /// closure that doesn't isn't isolated to the actor and would run, and block, on the shared pool of
+    /// threads.
     private func interruptible<R>(
         _ body: () throws(PostgresError) -> R
     ) async throws(PostgresError) -> R {
+        let gate = gate
         let call = gate.begin()
         defer { gate.end(session?.status ?? .unusable) }
-        let gate = gate
         let result = await withTaskCancellationHandler {
-            Result { () throws(PostgresError) -> R in
-                // Cancelled before anything was sent: the connection is still good.
-                guard !Task.isCancelled else { throw .cancelled }
-                return try body()
-            }
+            self.run(body)
         } onCancel: {
             gate.cancel(call)
         }
         return try result.get()
+    }
+
+    private func run<R>(_ body: () throws(PostgresError) -> R) -> Result<R, PostgresError> {
+        assertIsolated("blocking calls belong on the connection's thread")
+        // Cancelled before anything was sent: the connection is still good.
+        guard !Task.isCancelled else { return .failure(.cancelled) }
+        return Result(catching: body)
     }
 }

@@ -11,8 +11,6 @@ package final class PostgresPool: Sendable {
     package let configuration: PostgresConfiguration
     private let logger: Logger
     private let state: Mutex<PoolState>
-    /// A connection that was idle for longer is looked at before it is used.
-    private static let trustedIdleTime = Duration.seconds(1)
 
     package init(configuration: PostgresConfiguration, logger: Logger) {
         self.configuration = configuration
@@ -101,7 +99,7 @@ extension PostgresPool {
             grant = try await wait(until: deadline)
         }
         if case .use(let connection) = grant {
-            if await isUsable(connection) { return connection }
+            if connection.gate.isQuiet { return connection }
             await connection.close()
             grant = .open
         }
@@ -111,14 +109,6 @@ extension PostgresPool {
             surrender()
             throw error
         }
-    }
-
-    /// Looks at a connection that wasn't used for a while, or not since another one was lost.
-    private func isUsable(_ connection: PostgresConnection) async -> Bool {
-        let suspectBefore = state.withLock { $0.suspectBefore }
-        let lastUse = connection.gate.lastUse
-        guard lastUse < suspectBefore || .now - lastUse > PostgresPool.trustedIdleTime else { return true }
-        return await connection.isAlive()
     }
 
     private func wait(until deadline: ContinuousClock.Instant) async throws(PostgresError) -> PoolGrant {
@@ -179,9 +169,7 @@ extension PostgresPool {
             let (next, kept) = state.withLock { $0.giveBack(connection) }
             next?.resume(returning: .success(.use(connection)))
             if kept { return }
-        case .unusable:
-            state.withLock { $0.noteLoss() }
-        case .inTransaction, .inFailedTransaction:
+        case .inTransaction, .inFailedTransaction, .unusable:
             break
         }
         await connection.close()

@@ -34,6 +34,8 @@ final class Session {
         }
     }
 
+    var socket: Int32 { PQsocket(handle) }
+
     /// Says goodbye to the server; never blocks, as nothing is under way.
     func close() {
         guard let handle else { return }
@@ -49,14 +51,6 @@ final class Session {
         guard let handle else { return }
         self.handle = nil
         cpg_abandon(handle)
-    }
-
-    /// Whether the server is still there, as far as the socket knows: a server that has gone has said so on
-    /// it.
-    func isAlive() -> Bool {
-        guard let handle, PQstatus(handle) == CONNECTION_OK else { return false }
-        guard cpg_wait(PQsocket(handle), 1, 0, -1, 0) & CPG_READABLE != 0 else { return true }
-        return PQconsumeInput(handle) != 0 && PQstatus(handle) == CONNECTION_OK
     }
 }
 

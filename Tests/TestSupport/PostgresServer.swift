@@ -29,29 +29,43 @@ package struct PostgresServer: Sendable {
         PostgresConfiguration(url: url, applicationName: "tests")
     }
 
+    /// How many tests use the server at a time; all others wait, so that its connections are enough.
+    private static let slots = Slots(8)
+
     /// Runs the closure with a schema of its own, in which unqualified names are made and found.
-    package func withSchema<R>(_ body: (PostgresConfiguration) async throws -> R) async throws -> R {
+    nonisolated(nonsending) package func withSchema<R>(
+        _ body: nonisolated(nonsending) (PostgresConfiguration) async throws -> R
+    ) async throws -> R {
         let name = PostgresServer.freshName()
-        try await administrate("CREATE SCHEMA \(name)")
-        return try await finishing("DROP SCHEMA \(name) CASCADE") {
-            try await body(configuration(with: "options", "-csearch_path=\(name)"))
+        return try await PostgresServer.slots.withSlot {
+            try await administrate("CREATE SCHEMA \(name)")
+            return try await finishing("DROP SCHEMA \(name) CASCADE") {
+                try await body(configuration(with: "options", "-csearch_path=\(name)"))
+            }
         }
     }
 
     /// Runs the closure with a database of its own, for code that names its schemas.
-    package func withDatabase<R>(_ body: (PostgresConfiguration) async throws -> R) async throws -> R {
+    nonisolated(nonsending) package func withDatabase<R>(
+        _ body: nonisolated(nonsending) (PostgresConfiguration) async throws -> R
+    ) async throws -> R {
         let name = PostgresServer.freshName()
-        try await administrate("CREATE DATABASE \(name)")
-        return try await finishing("DROP DATABASE \(name) WITH (FORCE)") {
-            try await body(configuration(with: "dbname", name))
+        return try await PostgresServer.slots.withSlot {
+            try await administrate("CREATE DATABASE \(name)")
+            return try await finishing("DROP DATABASE \(name) WITH (FORCE)") {
+                try await body(configuration(with: "dbname", name))
+            }
         }
     }
 
     /// Runs SQL as the administrator, on a connection of its own.
     package func administrate(_ sql: String) async throws {
+        var configuration = configuration
+        configuration.statementTimeout = .seconds(60)
+        configuration.lockTimeout = .seconds(60)
         let connection = try await PostgresConnection.connect(configuration, logger: RecordedLog().logger)
         do {
-            try await connection.simple(sql, timeout: .seconds(30))
+            try await connection.simple(sql, timeout: .seconds(60))
             await connection.close()
         } catch {
             await connection.close()
@@ -71,7 +85,9 @@ package struct PostgresServer: Sendable {
     }
 
     /// Cleans up on either way out, even when the task has been cancelled meanwhile.
-    private func finishing<R>(_ sql: String, _ body: () async throws -> R) async throws -> R {
+    nonisolated(nonsending) private func finishing<R>(
+        _ sql: String, _ body: nonisolated(nonsending) () async throws -> R
+    ) async throws -> R {
         let result: Result<R, any Error>
         do { result = .success(try await body()) } catch { result = .failure(error) }
         try await Task.detached { try await administrate(sql) }.value

@@ -1,0 +1,143 @@
+import Postgres
+import TestSupport
+import Testing
+
+@Suite("Postgres migrations")
+struct MigrationTests {
+    private let migrator = Migrator(schema: "shop")
+    private let migrations = [
+        Migration(
+            number: 1, name: "items",
+            sql: "CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item VALUES (1)"),
+        Migration(number: 2, name: "names", sql: "ALTER TABLE item ADD COLUMN name text"),
+        Migration(number: 3, name: "more", sql: "INSERT INTO item VALUES (2, 'ü')"),
+    ]
+
+    nonisolated(nonsending) private func withDatabase(
+        _ body: nonisolated(nonsending) (PostgresConnection, PostgresConfiguration) async throws -> Void
+    ) async throws {
+        try await PostgresServer.fromEnvironment().withDatabase { configuration in
+            let connection = try await PostgresConnection.connect(configuration, logger: RecordedLog().logger)
+            do { try await body(connection, configuration) } catch {
+                await connection.close()
+                throw error
+            }
+            await connection.close()
+        }
+    }
+
+    @Test func `migrations are applied in order, each once`() async throws {
+        try await withDatabase { connection, _ in
+            let pending = try await migrator.pending(migrations, on: connection)
+            #expect(pending == [1, 2, 3])
+            #expect(
+                try await migrator.apply(Array(migrations.prefix(2)), on: connection).map(\.number) == [1, 2])
+            #expect(try await migrator.apply(migrations, on: connection).map(\.number) == [3])
+            #expect(try await migrator.apply(migrations, on: connection).isEmpty)
+            #expect(try await connection.query(once("SELECT count(*) FROM shop.item"))[0].int64(0) == 2)
+        }
+    }
+
+    @Test func `several that migrate at once take turns`() async throws {
+        try await withDatabase { connection, configuration in
+            let applied = try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        let mine = try await PostgresConnection.connect(
+                            configuration, logger: RecordedLog().logger)
+                        let count = try await migrator.apply(migrations, on: mine).count
+                        await mine.close()
+                        return count
+                    }
+                }
+                var sum = 0
+                while let count = try await group.next() { sum += count }
+                return sum
+            }
+            #expect(applied == 3)
+            #expect(try await connection.query(once("SELECT count(*) FROM shop.item"))[0].int64(0) == 2)
+        }
+    }
+
+    @Test func `a migration that was changed is refused`() async throws {
+        try await withDatabase { connection, _ in
+            try await migrator.apply(migrations, on: connection)
+            var changed = migrations
+            changed[1] = Migration(number: 2, name: "names", sql: "ALTER TABLE item ADD COLUMN title text")
+            await #expect(throws: MigrationError.changed(number: 2, name: "names")) {
+                try await migrator.apply(changed, on: connection)
+            }
+            await #expect(throws: MigrationError.changed(number: 2, name: "names")) {
+                try await migrator.pending(changed, on: connection)
+            }
+        }
+    }
+
+    @Test func `one that fails leaves no trace, and those before it stay`() async throws {
+        try await withDatabase { connection, _ in
+            let broken = [
+                migrations[0],
+                Migration(number: 2, name: "broken", sql: "CREATE TABLE half (id int); SELECT 1 / 0"),
+            ]
+            let error = await failure { try await migrator.apply(broken, on: connection) }
+            #expect(error?.sqlState == .divisionByZero)
+            #expect(try await migrator.apply(migrations, on: connection).map(\.number) == [2, 3])
+            let half = try await connection.query(once("SELECT to_regclass('shop.half') IS NULL"))
+            #expect(try half[0].bool(0))
+        }
+    }
+
+    @Test func `a schema newer than the program runs, but isn't migrated`() async throws {
+        try await withDatabase { connection, _ in
+            try await migrator.apply(migrations, on: connection)
+            let older = Array(migrations.prefix(2))
+            #expect(try await migrator.pending(older, on: connection).isEmpty)
+            await #expect(throws: MigrationError.unknown(number: 3, name: "more")) {
+                try await migrator.apply(older, on: connection)
+            }
+        }
+    }
+
+    @Test func `one that was left out before a later one is told`() async throws {
+        try await withDatabase { connection, _ in
+            try await migrator.apply(migrations, on: connection)
+            _ = try await connection.query(once("DELETE FROM shop.migration WHERE number = 2"))
+            await #expect(throws: MigrationError.leftOut(number: 2, name: "names")) {
+                try await migrator.apply(migrations, on: connection)
+            }
+        }
+    }
+
+    @Test func `numbers that don't follow each other are refused`() async throws {
+        try await withDatabase { connection, _ in
+            await #expect(throws: MigrationError.misnumbered(3)) {
+                try await migrator.apply([migrations[0], migrations[2]], on: connection)
+            }
+        }
+    }
+
+    @Test func `one that ends its transaction is refused`() async throws {
+        try await withDatabase { connection, _ in
+            let ending = [Migration(number: 1, name: "ending", sql: "SELECT 1; COMMIT")]
+            await #expect(throws: MigrationError.endedTransaction(number: 1, name: "ending")) {
+                try await migrator.apply(ending, on: connection)
+            }
+        }
+    }
+
+    @Test func `a service refuses to start on a schema that is behind`() async throws {
+        try await withDatabase { connection, configuration in
+            let pool = PostgresPool(configuration: configuration, logger: RecordedLog().logger)
+            await #expect(throws: MigrationError.pending([1, 2, 3])) {
+                try await migrator.verify(migrations, on: pool)
+            }
+            try await migrator.apply(Array(migrations.prefix(2)), on: connection)
+            await #expect(throws: MigrationError.pending([3])) {
+                try await migrator.verify(migrations, on: pool)
+            }
+            try await migrator.apply(migrations, on: connection)
+            try await migrator.verify(migrations, on: pool)
+            await pool.close()
+        }
+    }
+}
