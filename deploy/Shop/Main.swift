@@ -35,7 +35,6 @@ let commandTable: [CommandGroup] = [
     CommandGroup(name: "products", commands: [ProductCommands.list]),
     CommandGroup(name: "topics", commands: [TopicCommands.topics]),
     CommandGroup(name: "lag", commands: [TopicCommands.lag]),
-    CommandGroup(name: "watch", commands: [WatchCommand.watch]),
     CommandGroup(name: "outbox", commands: OutboxCommands.all),
     CommandGroup(name: "dead-letters", commands: DeadLetterCommands.all),
     CommandGroup(name: "audit", commands: [AuditCommand.audit]),

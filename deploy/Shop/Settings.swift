@@ -4,6 +4,9 @@ import Glibc
 enum Setting: String, CaseIterable, Sendable {
     case databaseURL = "DATABASE_URL"
     case bootstrapServers = "KAFKA_BOOTSTRAP_SERVERS"
+    case kafkaAuthorityFile = "KAFKA_SSL_CA_FILE"
+    case kafkaCertificateFile = "KAFKA_SSL_CERTIFICATE_FILE"
+    case kafkaKeyFile = "KAFKA_SSL_KEY_FILE"
     case replicationFactor = "KAFKA_REPLICATION_FACTOR"
     case ordersURL = "ORDERS_URL"
     case inventoryURL = "INVENTORY_URL"
@@ -19,6 +22,9 @@ enum Setting: String, CaseIterable, Sendable {
         switch self {
         case .databaseURL: "database `shop`, as its administrator"
         case .bootstrapServers: "Kafka's brokers, host:port separated by commas"
+        case .kafkaAuthorityFile: "PEM file of the authority that signed the brokers; all three turn TLS on"
+        case .kafkaCertificateFile: "PEM file of the operator's certificate"
+        case .kafkaKeyFile: "PEM file of the operator's key"
         case .replicationFactor: "copies of each topic that `shop setup` makes"
         case .ordersURL, .inventoryURL, .paymentsURL, .notificationsURL: "where the service answers"
         case .ordersPassword, .inventoryPassword, .paymentsPassword, .notificationsPassword, .gatewayPassword:
@@ -30,6 +36,7 @@ enum Setting: String, CaseIterable, Sendable {
         switch self {
         case .databaseURL: "postgres://shop@127.0.0.1:5433/shop"
         case .bootstrapServers: "127.0.0.1:9092"
+        case .kafkaAuthorityFile, .kafkaCertificateFile, .kafkaKeyFile: ""
         case .replicationFactor: "1"
         case .ordersURL: "http://127.0.0.1:8080"
         case .inventoryURL: "http://127.0.0.1:8081"
@@ -72,9 +79,32 @@ struct Settings: Sendable {
         case .ordersURL, .inventoryURL, .paymentsURL, .notificationsURL:
             let service = setting.rawValue.prefix { $0 != "_" }.lowercased()
             return readFile("\(localFolder)/run/\(service).port").map { "http://127.0.0.1:\($0)" }
-        case .replicationFactor: return nil
+        case .kafkaAuthorityFile, .kafkaCertificateFile, .kafkaKeyFile, .replicationFactor: return nil
         case .ordersPassword, .inventoryPassword, .paymentsPassword, .notificationsPassword, .gatewayPassword:
             return nil
+        }
+    }
+
+    /// librdkafka's settings for TLS: none, or the three files and the protocol.
+    var kafkaSecurity: [String: String] {
+        get throws(Failure) {
+            let files: [(name: String, setting: Setting)] = [
+                ("ssl.ca.location", .kafkaAuthorityFile), ("ssl.certificate.location", .kafkaCertificateFile),
+                ("ssl.key.location", .kafkaKeyFile),
+            ]
+            var security: [String: String] = [:]
+            for (name, setting) in files {
+                let path = try self[setting]
+                if !path.isEmpty { security[name] = path }
+            }
+            guard !security.isEmpty else { return [:] }
+            guard security.count == files.count else {
+                throw Failure(
+                    "for TLS to Kafka set all three of \(files.map(\.setting.rawValue).joined(separator: ", "))"
+                )
+            }
+            security["security.protocol"] = "ssl"
+            return security
         }
     }
 
@@ -83,7 +113,8 @@ struct Settings: Sendable {
         var environment: [String: String] = [:]
         var entry = environ
         while let line = entry.pointee {
-            let parts = String(cString: line).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let parts = String(cString: line).split(
+                separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             if parts.count == 2 { environment[String(parts[0])] = String(parts[1]) }
             entry += 1
         }
@@ -93,9 +124,9 @@ struct Settings: Sendable {
 
 /// The path of this program, with no symbolic link left in it.
 func executablePath() -> String {
-    var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
-    let count = buffer.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress, $0.count) }
-    return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+    guard let path = realpath("/proc/self/exe", nil) else { return "" }
+    defer { free(path) }
+    return String(cString: path)
 }
 
 /// `.local` beside the nearest folder above that has one: a build of the project lies below the project.

@@ -8,6 +8,7 @@ import Postgres
 struct Shop: Sendable {
     let settings: Settings
     let console: Console
+    let web = WebClient()
     /// Nobody reads a log of this tool: what goes wrong is told in one line.
     let logger = Logger(label: "shop", level: .critical, handler: SilentLogHandler())
 
@@ -43,7 +44,8 @@ struct Shop: Sendable {
 
     func kafka() throws -> KafkaConfiguration {
         KafkaConfiguration(
-            bootstrapServers: try settings[.bootstrapServers], clientID: "shop", fetchWaitMilliseconds: 20)
+            bootstrapServers: try settings[.bootstrapServers], clientID: "shop",
+            securitySettings: try settings.kafkaSecurity, fetchWaitMilliseconds: 20)
     }
 
     /// Runs `body` with an administrator's client, and closes it.
@@ -92,7 +94,8 @@ func explain(_ error: any Error, _ settings: Settings) -> String {
     case let error as KafkaError:
         switch error {
         case .timedOut, .transient:
-            "Kafka does not answer at \((try? settings[.bootstrapServers]) ?? "") (KAFKA_BOOTSTRAP_SERVERS): \(error)".oneLine
+            "Kafka does not answer at \((try? settings[.bootstrapServers]) ?? "") (KAFKA_BOOTSTRAP_SERVERS): \(error)"
+                .oneLine
         case .unknownTopic(let topic): "there is no topic \(topic): has `shop setup` run on this cluster?"
         default: "Kafka: \(error)".oneLine
         }

@@ -114,17 +114,21 @@ extension Arguments {
             options[option.name] = []
             return
         }
-        guard let value, !value.isEmpty else { throw UsageError("`\(option.name)` needs a value: \(option.pattern)") }
+        guard let value, !value.isEmpty else {
+            throw UsageError("`\(option.name)` needs a value: \(option.pattern)")
+        }
         switch option.value {
         case .flag, .text: break
         case .number(_, let range):
             guard let number = Int(value), range.contains(number) else {
                 throw UsageError(
-                    "`\(option.name)` takes a number from \(range.lowerBound) to \(range.upperBound), not `\(value)`")
+                    "`\(option.name)` takes a number from \(range.lowerBound) to \(range.upperBound), not `\(value)`"
+                )
             }
         case .choice(let words):
             guard words.contains(value) else {
-                throw UsageError("`\(option.name)` is one of \(words.joined(separator: ", ")), not `\(value)`")
+                throw UsageError(
+                    "`\(option.name)` is one of \(words.joined(separator: ", ")), not `\(value)`")
             }
         }
         guard option.isRepeated || options[option.name] == nil else {

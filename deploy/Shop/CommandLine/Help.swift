@@ -7,9 +7,13 @@ struct Help: Sendable {
     /// `shop --help`: every command in a line, and the settings.
     var overview: String {
         let commands = groups.flatMap { group in
-            group.commands.map { (([group.name] + ($0.verb.map { [$0] } ?? [])).joined(separator: " "), $0.summary) }
+            group.commands.map {
+                (([group.name] + ($0.verb.map { [$0] } ?? [])).joined(separator: " "), $0.summary)
+            }
         }
-        let settings = Setting.allCases.map { ($0.rawValue, "\($0.meaning) [\($0.preset)]") }
+        let settings = Setting.allCases.map {
+            ($0.rawValue, $0.preset.isEmpty ? $0.meaning : "\($0.meaning) [\($0.preset)]")
+        }
         return """
             The operator's hand for the shop.
 

@@ -13,7 +13,9 @@ enum DeadLetterCommands {
 
     static let list = Command(
         verb: "list", summary: "list the records that services could not handle",
-        options: [.service, state, .number("--limit", "N", in: 1...1000, "per service, the newest [100]"), .json],
+        options: [
+            .service, state, .number("--limit", "N", in: 1...1000, "per service, the newest [100]"), .json,
+        ],
         details: """
             parked: waits for a person. retry: asked for, not yet done. redriven: handled after all. discarded: given up.
             """,
@@ -23,7 +25,8 @@ enum DeadLetterCommands {
             for service in shop.services(arguments) {
                 let letters = try await shop.withDatabase(schema: service) { connection in
                     try await LetterStore.list(
-                        service, state: arguments.text("--state"), limit: arguments.number("--limit") ?? 100, connection)
+                        service, state: arguments.text("--state"), limit: arguments.number("--limit") ?? 100,
+                        connection)
                 }
                 for letter in letters {
                     table.add(
@@ -46,7 +49,9 @@ enum DeadLetterCommands {
         details: "ID is as `shop dead-letters list` prints it: orders/7.",
         run: { arguments, shop in
             let id = try LetterID(arguments)
-            let letter = try await shop.withDatabase(schema: id.service) { try await LetterStore.find(id, $0) }
+            let letter = try await shop.withDatabase(schema: id.service) {
+                try await LetterStore.find(id, $0)
+            }
             guard let letter else { throw id.unknown }
             for line in letter.lines { shop.console.say(line) }
             return .success
@@ -76,7 +81,8 @@ enum DeadLetterCommands {
         operands: [Operand(name: "ID")],
         options: [
             CommandOption(
-                name: "--reason", value: .text("REASON"), isRequired: true, meaning: "why, for whoever asks later")
+                name: "--reason", value: .text("REASON"), isRequired: true,
+                meaning: "why, for whoever asks later")
         ],
         run: { arguments, shop in
             let id = try LetterID(arguments)

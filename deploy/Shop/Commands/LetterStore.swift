@@ -34,7 +34,9 @@ struct Letter: Sendable {
         let pairs = (try? JSONDecoder().decode([[String]].self, from: Data(headers.utf8))) ?? []
         fields += pairs.filter { $0.count == 2 }.map { ("header \($0[0])", $0[1]) }
         let width = fields.map(\.0.count).max() ?? 0
-        return fields.map { "\($0.oneLine.padded(to: width))  \($1.oneLine)" } + ["", Letter.printable(value ?? [])]
+        return fields.map { "\($0.oneLine.padded(to: width))  \($1.oneLine)" } + [
+            "", Letter.printable(value ?? []),
+        ]
     }
 
     /// The text, or hexadecimal digits where it isn't one.
@@ -46,7 +48,8 @@ struct Letter: Sendable {
             let hex = String(byte, radix: 16)
             return hex.count == 1 ? "0" + hex : hex
         }
-        return "not text, \(bytes.count) bytes: \(shown.joined(separator: " "))\(bytes.count > 1024 ? " ..." : "")"
+        return
+            "not text, \(bytes.count) bytes: \(shown.joined(separator: " "))\(bytes.count > 1024 ? " ..." : "")"
     }
 }
 
@@ -65,7 +68,8 @@ enum LetterStore {
         ORDER BY id
         """)
 
-    private static let find = PostgresStatement.once("SELECT \(columns), value FROM dead_letter WHERE id = $1")
+    private static let find = PostgresStatement.once(
+        "SELECT \(columns), value FROM dead_letter WHERE id = $1")
 
     private static let parked = PostgresStatement.once(
         "SELECT id FROM dead_letter WHERE state = 'parked' ORDER BY id")
@@ -77,7 +81,8 @@ enum LetterStore {
         """)
 
     private static let discard = PostgresStatement.once(
-        "UPDATE dead_letter SET state = 'discarded', note = $2, changed_at = now() WHERE id = $1 AND state = 'parked'")
+        "UPDATE dead_letter SET state = 'discarded', note = $2, changed_at = now() WHERE id = $1 AND state = 'parked'"
+    )
 
     static func list(
         _ service: String, state: String?, limit: Int, _ connection: PostgresConnection
@@ -100,7 +105,8 @@ enum LetterStore {
     }
 
     /// False where the letter isn't parked.
-    static func discard(_ id: LetterID, reason: String, _ connection: PostgresConnection) async throws -> Bool {
+    static func discard(_ id: LetterID, reason: String, _ connection: PostgresConnection) async throws -> Bool
+    {
         try await connection.query(discard(id.number, reason)).affectedRows == 1
     }
 }

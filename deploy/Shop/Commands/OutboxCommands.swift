@@ -19,7 +19,9 @@ enum OutboxCommands {
             var table = Table(
                 "service", "rows", "cluster", "current", "unpublished", "oldestUnpublished", "leader")
             for service in shop.services(arguments) {
-                let states = try await shop.withDatabase(schema: service) { try await OutboxState.read(service, $0) }
+                let states = try await shop.withDatabase(schema: service) {
+                    try await OutboxState.read(service, $0)
+                }
                 for state in states {
                     table.add(
                         .text(service), .number(state.rows), state.cluster.map { .text($0) } ?? .none,
@@ -36,7 +38,9 @@ enum OutboxCommands {
         options: [
             .choice("--service", of: Shop.services, "the service that shall publish again"),
             .flag("--all", "all services"),
-            .text("--to", "TIME", "what was written after this moment, such as 2026-11-21T12:00:00Z; without it, everything"),
+            .text(
+                "--to", "TIME",
+                "what was written after this moment, such as 2026-11-21T12:00:00Z; without it, everything"),
         ],
         details: """
             For a Kafka that is new, was wiped or was restored: the services stop on a cluster they don't know until this
@@ -61,7 +65,8 @@ enum OutboxCommands {
                     return try await OutboxState.count(after: snapshot, connection)
                 }
                 let since = time.map { "written since \($0)" } ?? "it ever wrote and keeps"
-                shop.console.say("\(service): publishes \(count) events, all \(since), to the cluster \(cluster)")
+                shop.console.say(
+                    "\(service): publishes \(count) events, all \(since), to the cluster \(cluster)")
             }
             return .success
         })
@@ -108,7 +113,8 @@ struct OutboxState: Sendable {
         try await connection.query(read(service)).map { row in
             OutboxState(
                 rows: try row.int64(0), cluster: try row.optionalString(1), unpublished: try row.int64(2),
-                oldestSeconds: try row.optionalInt64(3).map { max(0, Double($0) / 1000) }, hasLeader: try row.bool(4))
+                oldestSeconds: try row.optionalInt64(3).map { max(0, Double($0) / 1000) },
+                hasLeader: try row.bool(4))
         }
     }
 

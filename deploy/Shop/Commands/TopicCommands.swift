@@ -12,7 +12,8 @@ enum TopicCommands {
             let (found, ends) = try await shop.withKafka { admin in
                 (try await admin.topics(timeout: Shop.brokerTimeout), try await offsets(of: "shop", admin))
             }
-            let partitions = Dictionary(found.map { ($0.name, $0.partitions) }, uniquingKeysWith: { first, _ in first })
+            let partitions = Dictionary(
+                found.map { ($0.name, $0.partitions) }, uniquingKeysWith: { first, _ in first })
             var table = Table("name", "partitions", "key", "retention", "publisher", "consumers", "records")
             for topic in Topic.all {
                 let records = ends.filter { $0.key.topic == topic.name }.values
@@ -20,7 +21,8 @@ enum TopicCommands {
                 table.add(
                     .text(topic.name), partitions[topic.name].map { .number(Int64($0)) } ?? .text("missing"),
                     .text(topic.key == .sku ? "SKU" : "order id"), .text(topic.retention.words),
-                    .text(topic.publisher), .text(topic.consumers.isEmpty ? "-" : topic.consumers.joined(separator: ", ")),
+                    .text(topic.publisher),
+                    .text(topic.consumers.isEmpty ? "-" : topic.consumers.joined(separator: ", ")),
                     partitions[topic.name] == nil ? .none : .number(records))
             }
             shop.console.show(table, asJSON: arguments.has("--json"))
@@ -38,7 +40,10 @@ enum TopicCommands {
             var table = Table("service", "topic", "next", "committed", "end", "lag")
             for service in shop.services(arguments) {
                 let (cluster, group) = try await shop.withKafka { admin in
-                    (try await admin.clusterID(timeout: Shop.brokerTimeout), try await offsets(of: service, admin))
+                    (
+                        try await admin.clusterID(timeout: Shop.brokerTimeout),
+                        try await offsets(of: service, admin)
+                    )
                 }
                 let stored = try await StoredOffsets.read(service, cluster: cluster, shop)
                 for topic in Topic.consumed(by: service) {
@@ -52,7 +57,8 @@ enum TopicCommands {
             return .success
         })
 
-    static func offsets(of group: String, _ admin: KafkaAdmin) async throws -> [TopicPartition: PartitionLag] {
+    static func offsets(of group: String, _ admin: KafkaAdmin) async throws -> [TopicPartition: PartitionLag]
+    {
         try await admin.groupLag(group: group, topics: Topic.all.map(\.name), timeout: Shop.brokerTimeout)
     }
 }
@@ -80,7 +86,8 @@ enum StoredOffsets {
     private static let read = PostgresStatement.once(
         "SELECT topic, partition, next FROM consumer_offset WHERE cluster_id = $1")
 
-    static func read(_ service: String, cluster: String, _ shop: Shop) async throws -> [TopicPartition: Int64] {
+    static func read(_ service: String, cluster: String, _ shop: Shop) async throws -> [TopicPartition: Int64]
+    {
         try await shop.withDatabase(schema: service) { connection in
             var offsets: [TopicPartition: Int64] = [:]
             for row in try await connection.query(read(cluster)) {

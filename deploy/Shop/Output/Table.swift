@@ -30,7 +30,8 @@ struct Table: Sendable {
             lines.reduce(titles[column].count) { max($0, $1[column].count) }
         }
         let isNumeric = columns.indices.map { column in
-            rows.contains { $0[column].isNumber } && rows.allSatisfy { $0[column].isNumber || $0[column] == .none }
+            rows.contains { $0[column].isNumber }
+                && rows.allSatisfy { $0[column].isNumber || $0[column] == .none }
         }
         return ([titles] + lines).map { line in
             var text = ""
@@ -111,6 +112,8 @@ extension String {
     ///
     /// What we print came through HTTP or Kafka, so anybody may have written it.
     var oneLine: String {
-        String(String.UnicodeScalarView(unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
+        String(
+            String.UnicodeScalarView(
+                unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
     }
 }

@@ -21,12 +21,14 @@ enum Roles {
     static func establish(
         passwords: [String: String], on connection: PostgresConnection
     ) async throws -> [String] {
-        try await run("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('shop setup', 0))", on: connection)
+        try await run(
+            "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('shop setup', 0))", on: connection)
         var known: Set<String> = []
         for row in try await connection.query(existing(names)) {
             let name = try row.string(0)
             guard try !row.bool(1) else {
-                throw Failure("the role `\(name)` is a superuser, and a service must not be: give it another name")
+                throw Failure(
+                    "the role `\(name)` is a superuser, and a service must not be: give it another name")
             }
             known.insert(name)
         }
@@ -35,7 +37,8 @@ enum Roles {
         for role in missing { try await run("CREATE ROLE \(role)", on: connection) }
         try await run(fences(database: database), on: connection)
         for role in names {
-            try await run(rights(of: role, password: passwords[role] ?? role, database: database), on: connection)
+            try await run(
+                rights(of: role, password: passwords[role] ?? role, database: database), on: connection)
         }
         try await run("COMMIT", on: connection)
         return missing
@@ -44,7 +47,8 @@ enum Roles {
     /// Leaves the list of applied migrations to those who migrate; a service only reads it.
     static func protectMigrations(on connection: PostgresConnection) async throws {
         for role in names {
-            try await run("REVOKE INSERT, UPDATE, DELETE ON TABLE \(role).migration FROM \(role)", on: connection)
+            try await run(
+                "REVOKE INSERT, UPDATE, DELETE ON TABLE \(role).migration FROM \(role)", on: connection)
         }
     }
 

@@ -26,7 +26,8 @@ enum SetupCommand {
         let roles = try await shop.withDatabase { try await Roles.establish(passwords: passwords, on: $0) }
         shop.console.say("roles and schemas   \(counted(roles, of: Roles.names.count))")
         for service in Shop.services {
-            try Sibling(name: service).run(["migrate"], environment: try environment(of: service, shop.settings))
+            try Sibling(name: service).run(
+                ["migrate"], environment: try environment(of: service, shop.settings))
         }
         try await shop.withDatabase { try await Roles.protectMigrations(on: $0) }
         shop.console.say("tables              as this build has them")
@@ -37,7 +38,8 @@ enum SetupCommand {
             try await TopicSetup.establish(replication: replication, with: $0)
         }
         shop.console.say("topics              \(counted(topics, of: Topic.all.count))")
-        try Sibling(name: "inventory").run(["seed"], environment: try environment(of: "inventory", shop.settings))
+        try Sibling(name: "inventory").run(
+            ["seed"], environment: try environment(of: "inventory", shop.settings))
         shop.console.say("sample products     there")
         return .success
     }
@@ -53,7 +55,8 @@ enum SetupCommand {
     private static func passwords(_ settings: Settings) throws -> [String: String] {
         [
             "orders": try settings[.ordersPassword], "inventory": try settings[.inventoryPassword],
-            "payments": try settings[.paymentsPassword], "notifications": try settings[.notificationsPassword],
+            "payments": try settings[.paymentsPassword],
+            "notifications": try settings[.notificationsPassword],
             "gateway": try settings[.gatewayPassword],
         ]
     }

@@ -24,8 +24,10 @@ struct Sibling: Sendable {
         _ path: String, _ words: [String], _ environment: [String: String]
     ) throws(Failure) -> (status: Int32, output: String) {
         var ends: [Int32] = [-1, -1]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Failure("no pipe for \(name): \(errorText(errno))") }
+        guard pipe(&ends) == 0 else { throw Failure("no pipe for \(name): \(errorText(errno))") }
         defer { close(ends[0]) }
+        // Or the program would hold the ends as well, and we would wait for its end of output for ever.
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -44,7 +46,9 @@ struct Sibling: Sendable {
         return (status, output)
     }
 
-    private func cStrings(_ texts: [String]) -> [UnsafeMutablePointer<CChar>?] { texts.map { strdup($0) } + [nil] }
+    private func cStrings(_ texts: [String]) -> [UnsafeMutablePointer<CChar>?] {
+        texts.map { strdup($0) } + [nil]
+    }
 
     /// Everything up to the end, of which the last 64 kB are kept.
     private func readAll(_ descriptor: Int32) -> String {

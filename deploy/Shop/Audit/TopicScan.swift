@@ -1,0 +1,110 @@
+import Contracts
+import Kafka
+import Kernel
+
+/// Everything that stood in the topics when the scan began, read once from beginning to end.
+struct TopicScan: Sendable {
+    /// Where a record stands. Small, since there is one for each event ever published.
+    struct Position: Hashable, Sendable {
+        let topic: Int16
+        let partition: Int16
+        let offset: Int64
+    }
+
+    /// The first occurrence of each event.
+    private(set) var events: [Identifier: Position] = [:]
+    /// Records that are no events of ours.
+    private(set) var strangers: [Position] = []
+    /// Versions that came after a higher one of the same topic and key; first occurrences only.
+    private(set) var inversions = Violations()
+    /// Keys that were found on two partitions.
+    private(set) var wanderers = Violations()
+    /// Topics of which retention has deleted records.
+    private(set) var trimmed: Set<String> = []
+    private(set) var records: Int64 = 0
+    private var versions: [VersionKey: Int64] = [:]
+    private var homes: [String: Int32] = [:]
+    private var nextOffsets: [TopicPartition: Int64] = [:]
+    private var compacted: Set<TopicPartition> = []
+
+    private struct VersionKey: Hashable {
+        let topic: Int16
+        let key: String
+    }
+
+    private static let indices = Dictionary(
+        uniqueKeysWithValues: Topic.all.enumerated().map { ($0.element.name, Int16($0.offset)) })
+
+    static func describe(_ position: Position) -> String {
+        "\(Topic.all[Int(position.topic)].name)/\(position.partition)@\(position.offset)"
+    }
+
+    static func position(topic: String, partition: Int32, offset: Int64) -> Position? {
+        indices[topic].map {
+            Position(topic: $0, partition: Int16(truncatingIfNeeded: partition), offset: offset)
+        }
+    }
+
+    /// How long the brokers may bring nothing before the scan gives up.
+    private static let patience = Duration.seconds(30)
+
+    /// - Throws: `KafkaError`; `Failure` where the brokers stop answering.
+    static func run(_ shop: Shop) async throws -> TopicScan {
+        let limits = try await shop.withKafka { try await TopicCommands.offsets(of: "shop", $0) }
+        var scan = TopicScan()
+        scan.trimmed = Set(limits.filter { $0.value.beginning > 0 }.map(\.key.topic))
+        var waiting = Set(limits.filter { $0.value.end > $0.value.beginning }.keys)
+        guard !waiting.isEmpty else { return scan }
+        let reader = try TopicReader(configuration: try shop.kafka(), logger: shop.logger)
+        do {
+            try await reader.read(limits.filter { waiting.contains($0.key) }.mapValues(\.beginning))
+            var lastWord = ContinuousClock.now
+            while !waiting.isEmpty {
+                let batch = try await reader.poll(max: 5000, timeout: .milliseconds(200))
+                for record in batch.records {
+                    scan.take(record)
+                    let partition = record.topicPartition
+                    if record.offset + 1 >= limits[partition]?.end ?? 0 { waiting.remove(partition) }
+                }
+                waiting.subtract(batch.ended)
+                if !batch.records.isEmpty || !batch.ended.isEmpty { lastWord = .now }
+                guard ContinuousClock.now - lastWord < patience else {
+                    throw Failure(
+                        "Kafka brings nothing more of \(waiting.count) partitions: is a broker away?")
+                }
+            }
+            await reader.close()
+        } catch {
+            await reader.close()
+            throw error
+        }
+        return scan
+    }
+
+    private mutating func take(_ record: KafkaRecord) {
+        records += 1
+        let partition = record.topicPartition
+        if let next = nextOffsets[partition], next != record.offset { compacted.insert(partition) }
+        nextOffsets[partition] = record.offset + 1
+        guard
+            let position = Self.position(
+                topic: record.topic, partition: record.partition, offset: record.offset)
+        else { return }
+        guard let event = try? CloudEvent(headers: record.headers), event.type == record.topic else {
+            return strangers.append(position)
+        }
+        guard events.updateValue(position, forKey: event.id) == nil else { return }
+        let home = homes[event.subject] ?? record.partition
+        homes[event.subject] = home
+        if home != record.partition {
+            wanderers.add("\(event.subject): partitions \(home) and \(record.partition) (\(record.topic))")
+        }
+        // Where compaction has taken records away, a repeated one looks like a first one.
+        guard !event.type.hasSuffix(".deadLetters"), !compacted.contains(partition) else { return }
+        let key = VersionKey(topic: position.topic, key: event.subject)
+        if let before = versions[key], event.version <= before {
+            inversions.add("\(event.subject): \(event.version) after \(before) at \(Self.describe(position))")
+        }
+        versions[key] = max(event.version, versions[key] ?? event.version)
+    }
+}

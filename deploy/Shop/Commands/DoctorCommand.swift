@@ -1,0 +1,245 @@
+import Contracts
+import Kafka
+import Kernel
+import Messaging
+import Postgres
+
+/// `shop doctor`: looks at each part the shop needs, and says what to do about what is wrong.
+enum DoctorCommand {
+    static let doctor = Command(
+        verb: nil, summary: "check what the shop needs and say what to do about what is wrong",
+        options: [.json],
+        details: "Exits with 1 when something is wrong.",
+        run: { arguments, shop in
+            var symptoms = await Diagnosis.ofDatabase(shop) + Diagnosis.ofKafka(shop)
+            for service in Shop.services { symptoms.append(await Diagnosis.ofService(service, shop)) }
+            var table = Table("check", "state", "found")
+            for symptom in symptoms {
+                table.add(.text(symptom.check), .text(symptom.isFine ? "ok" : "FAIL"), .text(symptom.found))
+            }
+            shop.console.show(table, asJSON: arguments.has("--json"))
+            return symptoms.allSatisfy(\.isFine) ? .success : .failure
+        })
+}
+
+/// What a check found: that all is well, or what is wrong and, after a colon, what to do about it.
+struct Symptom: Sendable {
+    let check: String
+    let isFine: Bool
+    let found: String
+
+    static func fine(_ check: String, _ found: String) -> Symptom {
+        Symptom(check: check, isFine: true, found: found)
+    }
+
+    static func wrong(_ check: String, _ remedy: String) -> Symptom {
+        Symptom(check: check, isFine: false, found: remedy)
+    }
+}
+
+/// The checks of `shop doctor`, each on its own feet: one that fails doesn't hide the others.
+enum Diagnosis {
+    /// Two clocks further apart than this make a deadline wrong by as much.
+    private static let clockSkewMax = Duration.seconds(1)
+
+    // MARK: - Postgres
+
+    static func ofDatabase(_ shop: Shop) async -> [Symptom] {
+        do {
+            return try await shop.withDatabase { connection in
+                ofServer(try await DatabaseFacts.read(connection)) + (try await ofSchemas(connection))
+            }
+        } catch {
+            return [
+                .wrong("postgres", "\(explain(error, shop.settings)): is it running, and DATABASE_URL right?")
+            ]
+        }
+    }
+
+    private static func ofServer(_ facts: DatabaseFacts) -> [Symptom] {
+        var symptoms: [Symptom] = []
+        let version = facts.server / 10_000
+        symptoms.append(
+            version >= 15
+                ? .fine("postgres", "version \(version), database \(facts.database)")
+                : .wrong("postgres", "version \(version): the shop needs 15 or later"))
+        let isClose = facts.skew < clockSkewMax && facts.skew > .zero - clockSkewMax
+        symptoms.append(
+            isClose
+                ? .fine("clocks", "this machine's and Postgres's agree")
+                : .wrong("clocks", "Postgres's differs by \(facts.skew / .seconds(1)) s: set both by NTP"))
+        let missing = Roles.names.filter { !facts.roles.contains($0) }
+        symptoms.append(
+            missing.isEmpty
+                ? .fine("roles", Roles.names.joined(separator: ", "))
+                : .wrong("roles", "\(missing.joined(separator: ", ")) missing: run `shop setup`"))
+        symptoms += facts.reaches.prefix(1).map { .wrong("fences", "\($0): run `shop setup`") }
+        if facts.reaches.isEmpty { symptoms.append(.fine("fences", "no role reaches another's schema")) }
+        return symptoms
+    }
+
+    private static let migrations = PostgresStatement.once(
+        "SELECT name, number FROM migration ORDER BY number DESC LIMIT 1")
+    private static let parked = PostgresStatement.once(
+        "SELECT count(*) FROM dead_letter WHERE state = 'parked'")
+
+    private static func ofSchemas(_ connection: PostgresConnection) async throws -> [Symptom] {
+        var symptoms: [Symptom] = []
+        for schema in Roles.names {
+            let check = "schema \(schema)"
+            try await connection.simple("SET search_path = \(schema)", timeout: .seconds(5))
+            do {
+                guard let row = try await connection.query(migrations()).first else {
+                    symptoms.append(.wrong(check, "is empty: run `shop setup`"))
+                    continue
+                }
+                symptoms.append(
+                    .fine(check, "\(try row.int32(1)) migrations, the last `\(try row.string(0))`"))
+            } catch {
+                guard error.sqlState == .undefinedTable else { throw error }
+                symptoms.append(.wrong(check, "has no tables: run `shop setup`"))
+                continue
+            }
+            guard schema != "gateway" else { continue }
+            let letters = try await connection.query(parked())[0].int64(0)
+            if letters > 0 {
+                symptoms.append(
+                    .wrong("dead letters", "\(letters) of \(schema): see `shop dead-letters list`"))
+            }
+        }
+        return symptoms
+    }
+
+    // MARK: - Kafka
+
+    static func ofKafka(_ shop: Shop) async -> [Symptom] {
+        do {
+            let (cluster, topics) = try await shop.withKafka { admin in
+                (
+                    try await admin.clusterID(timeout: Shop.brokerTimeout),
+                    try await admin.topics(timeout: Shop.brokerTimeout)
+                )
+            }
+            var symptoms = [
+                Symptom.fine("kafka", "cluster \(cluster) at \(try shop.settings[.bootstrapServers])")
+            ]
+            symptoms += ofTopics(topics)
+            for service in Shop.services { symptoms += await ofOutbox(service, cluster: cluster, shop) }
+            return symptoms
+        } catch {
+            return [.wrong("kafka", "\(explain(error, shop.settings)): is it running?")]
+        }
+    }
+
+    private static func ofTopics(_ topics: [TopicMetadata]) -> [Symptom] {
+        let partitions = Dictionary(
+            topics.map { ($0.name, $0.partitions) }, uniquingKeysWith: { first, _ in first })
+        let missing = Topic.all.filter { partitions[$0.name] == nil }.map(\.name)
+        let wrong = Topic.all.filter { (partitions[$0.name] ?? Topic.partitions) != Topic.partitions }.map(
+            \.name)
+        var symptoms: [Symptom] = []
+        if !missing.isEmpty {
+            symptoms.append(.wrong("topics", "\(missing.joined(separator: ", ")) missing: run `shop setup`"))
+        }
+        if !wrong.isEmpty {
+            let names = wrong.joined(separator: ", ")
+            symptoms.append(
+                .wrong(
+                    "topics", "\(names) not of \(Topic.partitions) partitions: delete, then run `shop setup`")
+            )
+        }
+        if symptoms.isEmpty {
+            symptoms.append(.fine("topics", "\(Topic.all.count), of \(Topic.partitions) partitions each"))
+        }
+        return symptoms
+    }
+
+    /// Nothing where the database does not answer, which has been told.
+    private static func ofOutbox(_ service: String, cluster: String, _ shop: Shop) async -> [Symptom] {
+        let check = "outbox \(service)"
+        let states: [OutboxState]
+        do {
+            states = try await shop.withDatabase(schema: service) { try await OutboxState.read(service, $0) }
+        } catch {
+            return []
+        }
+        guard let state = states.first(where: { $0.cluster == cluster }) else {
+            guard states.contains(where: { $0.cluster != nil }) else {
+                return [.wrong(check, "nothing was ever published: start \(service)")]
+            }
+            return [
+                .wrong(check, "never on this cluster: `shop outbox rewind --service \(service)` starts it")
+            ]
+        }
+        guard state.hasLeader else { return [.wrong(check, "no relay runs: start \(service)")] }
+        if let age = state.oldestSeconds, age > 5 {
+            return [
+                .wrong(check, "\(state.unpublished) events wait, the oldest for \(Int(age)) s: see its log")
+            ]
+        }
+        return [.fine(check, state.unpublished == 0 ? "all published" : "\(state.unpublished) on their way")]
+    }
+
+    // MARK: - Services
+
+    static func ofService(_ service: String, _ shop: Shop) async -> Symptom {
+        let setting: Setting =
+            switch service {
+            case "orders": .ordersURL
+            case "inventory": .inventoryURL
+            case "payments": .paymentsURL
+            default: .notificationsURL
+            }
+        do {
+            let url = try shop.settings[setting]
+            let answer = try await shop.web.send(.get, url + "/readyz?verbose", timeout: .seconds(5))
+            switch answer.status {
+            case 200: return .fine(service, "ready at \(url)")
+            case 503: return .wrong(service, "not ready: \(answer.text.oneLine.prefix(200))")
+            default: return .wrong(service, "another program answers at \(url): set \(setting.rawValue)")
+            }
+        } catch {
+            return .wrong(service, "\(explain(error, shop.settings)): start it, or set \(setting.rawValue)")
+        }
+    }
+}
+
+/// What Postgres says of itself and of our roles.
+private struct DatabaseFacts: Sendable {
+    let server: Int
+    let database: String
+    /// How far its clock is ahead of ours.
+    let skew: Duration
+    let roles: Set<String>
+    /// What a role may do that it must not.
+    let reaches: [String]
+
+    private static let server = PostgresStatement.once(
+        "SELECT current_setting('server_version_num')::bigint, current_database()::text, clock_timestamp()")
+
+    private static let roles = PostgresStatement.once(
+        "SELECT rolname::text FROM pg_roles WHERE rolname = ANY ($1::text[]) AND rolcanlogin")
+
+    private static let reaches = PostgresStatement.once(
+        """
+        SELECT format('%s may use the schema %s', role.rolname, schema.nspname)
+        FROM pg_roles AS role CROSS JOIN pg_namespace AS schema
+        WHERE role.rolname = ANY ($1::text[]) AND schema.nspname = ANY ($1::text[] || '{public}'::text[])
+            AND role.rolname <> schema.nspname AND has_schema_privilege(role.oid, schema.oid, 'USAGE')
+        UNION ALL
+        SELECT format('%s may make tables in its schema', rolname) FROM pg_roles
+            JOIN pg_namespace ON nspname = rolname
+        WHERE rolname = ANY ($1::text[]) AND has_schema_privilege(pg_roles.oid, pg_namespace.oid, 'CREATE')
+        UNION ALL
+        SELECT format('%s is a superuser', rolname) FROM pg_roles WHERE rolname = ANY ($1::text[]) AND rolsuper
+        """)
+
+    static func read(_ connection: PostgresConnection) async throws -> DatabaseFacts {
+        let row = try await connection.query(server())[0]
+        let skew = try row.timestamp(2).since(.now())
+        return DatabaseFacts(
+            server: Int(try row.int64(0)), database: try row.string(1), skew: skew,
+            roles: Set(try await connection.query(roles(Roles.names)).map { try $0.string(0) }),
+            reaches: try await connection.query(reaches(Roles.names)).map { try $0.string(0) })
+    }
+}
