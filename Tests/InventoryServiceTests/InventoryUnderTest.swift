@@ -10,7 +10,7 @@ import TestSupport
 
 @testable import InventoryService
 
-/// The service's parts on a database of their own, without Kafka: what would go there is read from the outbox.
+/// The service's parts in a schema of their own, without Kafka: what would go there is read from the outbox.
 struct InventoryUnderTest: Sendable {
     let pool: PostgresPool
     let relay: OutboxRelay
@@ -20,18 +20,18 @@ struct InventoryUnderTest: Sendable {
     let log: RecordedLog
 
     static func run(_ body: (InventoryUnderTest) async throws -> Void) async throws {
-        try await PostgresServer.fromEnvironment().withDatabase { database in
-            var database = database
-            database.settings["search_path"] = "inventory"
+        try await PostgresServer.fromEnvironment().withSchema { database in
             let log = RecordedLog()
             let admin = try await PostgresConnection.connect(database, logger: log.logger)
-            try await Migrator(schema: "inventory").apply(inventoryMigrations, on: admin)
+            let schema = try await admin.query(PostgresStatement.once("SELECT current_schema()::text")())
+            try await Migrator(schema: try schema[0].string(0)).apply(inventoryMigrations, on: admin)
             await admin.close()
             let pool = PostgresPool(configuration: database, logger: log.logger)
             let relay = OutboxRelay(
+                service: "inventory",
                 database: database, pool: pool,
                 kafka: KafkaConfiguration(bootstrapServers: "unused.invalid:9092", clientID: "inventory"),
-                logger: log.logger)
+                policy: .stop, logger: log.logger)
             let publisher = StockPublisher(pool: pool, relay: relay, logger: log.logger)
             let inventory = InventoryUnderTest(
                 pool: pool, relay: relay, publisher: publisher,

@@ -1,6 +1,7 @@
 import Contracts
 import HTTP
 import Kernel
+import Observability
 import TestSupport
 import Testing
 
@@ -84,7 +85,9 @@ struct ProductRoutesTests {
                 }
                 return await group.reduce(into: [Int]()) { $0.append($1) }
             }
-            #expect(statuses == Array(repeating: 200, count: 8))
+            #expect(
+                statuses == Array(repeating: 200, count: 8),
+                "\(inventory.log.lines.filter { $0.level == .error })")
             #expect(try await inventory.levels("tea") == [5, 0, 0])
         }
     }

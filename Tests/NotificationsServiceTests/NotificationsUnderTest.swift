@@ -11,7 +11,7 @@ import TestSupport
 
 @testable import NotificationsService
 
-/// The service's parts on a database of their own, without Kafka: what would go there is read from the outbox.
+/// The service's parts in a schema of their own, without Kafka: what would go there is read from the outbox.
 struct NotificationsUnderTest: Sendable {
     let pool: PostgresPool
     let mails: MailWorker
@@ -20,18 +20,18 @@ struct NotificationsUnderTest: Sendable {
     let log: RecordedLog
 
     static func run(_ body: (NotificationsUnderTest) async throws -> Void) async throws {
-        try await PostgresServer.fromEnvironment().withDatabase { database in
-            var database = database
-            database.settings["search_path"] = "notifications"
+        try await PostgresServer.fromEnvironment().withSchema { database in
             let log = RecordedLog()
             let admin = try await PostgresConnection.connect(database, logger: log.logger)
-            try await Migrator(schema: "notifications").apply(notificationMigrations, on: admin)
+            let schema = try await admin.query(PostgresStatement.once("SELECT current_schema()::text")())
+            try await Migrator(schema: try schema[0].string(0)).apply(notificationMigrations, on: admin)
             await admin.close()
             let pool = PostgresPool(configuration: database, logger: log.logger)
             let relay = OutboxRelay(
+                service: "notifications",
                 database: database, pool: pool,
                 kafka: KafkaConfiguration(bootstrapServers: "unused.invalid:9092", clientID: "notifications"),
-                logger: log.logger)
+                policy: .stop, logger: log.logger)
             let mailServer = PretendedMailServer()
             let notifications = NotificationsUnderTest(
                 pool: pool,
