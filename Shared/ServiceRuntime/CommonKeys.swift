@@ -18,7 +18,8 @@ package enum CommonKeys {
         "what to do on a Kafka cluster never seen: stop, or rewind: publish everything again from Postgres")
     package static let kafkaInstanceID = ConfigurationKey.text(
         "KAFKA_INSTANCE_ID", default: "",
-        "a name of this instance that survives restarts (static group membership); none: dynamic")
+        "a name of this instance that survives restarts (static group membership); hostname: the host's; none: dynamic"
+    )
     package static let kafkaAuthorityFile = ConfigurationKey.text(
         "KAFKA_SSL_CA_FILE", default: "",
         "PEM file of the authority that signed the brokers; all three turn TLS on")

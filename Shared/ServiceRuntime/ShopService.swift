@@ -1,3 +1,4 @@
+import FoundationEssentials
 package import HTTP
 import Kafka
 package import Messaging
@@ -133,7 +134,9 @@ extension ServiceContext {
 
     fileprivate var instanceID: String? {
         let id = configuration[CommonKeys.kafkaInstanceID]
-        return id.isEmpty ? nil : "\(service)-\(id)"
+        if id.isEmpty { return nil }
+        // Replicas in containers share their settings, and differ by the host's name alone.
+        return "\(service)-\(id == "hostname" ? ProcessInfo.processInfo.hostName : id)"
     }
 
     package var core: ServiceCore {

@@ -36,7 +36,7 @@ enum CodeRules {
     ) { $0.isShipped }
 
     static let nothingPublic = Rule.forbids(
-        ["public", "open"],
+        ["public", "open class", "open func", "open var"],
         "Nothing is public",
         because: "targets see each other by `package`; this repository is a shop and not a library",
         red: SourceFile(path: "Shared/Kernel/A.swift", text: "public struct A {}\n"),

@@ -6,7 +6,7 @@ enum ImportRules {
     private static let platform: Set<String> = ["Glibc", "Musl", "Darwin"]
     private static let toolchain = platform.union(["FoundationEssentials", "Synchronization", "Dispatch"])
     private static let service: Set<String> = [
-        "Kernel", "Contracts", "Messaging", "Postgres", "HTTP", "Observability", "ServiceRuntime",
+        "Kernel", "Contracts", "Kafka", "Messaging", "Postgres", "HTTP", "Observability", "ServiceRuntime",
     ]
 
     /// What a folder's files may import beside the toolchain's modules; each C library has one door.
@@ -19,15 +19,13 @@ enum ImportRules {
         "Shared/Messaging": ["Kafka", "Postgres", "Contracts", "Kernel", "Observability"],
         "Shared/HTTP": ["CMicroHTTPD", "Kernel", "Observability"],
         "Shared/Curl": ["CCurl", "BlockingIO"],
-        "Shared/ServiceRuntime": [
-            "Messaging", "Kafka", "Postgres", "HTTP", "Contracts", "Kernel", "Observability",
-        ],
+        "Shared/ServiceRuntime": ["CSystem", "HTTP", "Kafka", "Messaging", "Observability", "Postgres"],
         "Services/Orders/Service": service.union(["OrdersDomain"]),
         "Services/Inventory/Service": service.union(["InventoryDomain"]),
         "Services/Payments/Service": service.union(["PaymentsDomain"]),
         "Services/Notifications/Service": service.union(["NotificationsDomain", "Curl"]),
         "deploy/Shop": ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
-        "deploy/LocalBroker": ["Kafka", "Observability"],
+        "deploy/LocalBroker": ["Contracts", "Kafka", "Observability"],
     ]
 
     /// The modules that a file at `path` may import, or nil where the table does not know its folder.
