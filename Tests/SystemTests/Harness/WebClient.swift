@@ -55,6 +55,13 @@ struct RawSocket: ~Copyable {
 
     deinit { close(descriptor) }
 
+    /// Hands the descriptor over, which the caller closes.
+    consuming func release() -> Int32 {
+        let descriptor = descriptor
+        discard self
+        return descriptor
+    }
+
     /// False when the other side takes no more.
     func send(_ bytes: [UInt8]) -> Bool {
         var rest = bytes[...]
@@ -145,4 +152,22 @@ func call(
         _ = socket.send(request)
         return try socket.readAnswer(toHead: method == "HEAD")
     }
+}
+
+/// Connections that are kept open.
+struct Held: ~Copyable {
+    private var sockets: [Int32] = []
+
+    var count: Int { sockets.count }
+
+    mutating func open(_ port: Int, sending text: String) throws {
+        let socket = try RawSocket(port: port)
+        if !text.isEmpty { _ = socket.send(text) }
+        sockets.append(socket.release())
+    }
+
+    /// A moment, for a thread that has nothing else to do.
+    func pause() { poll(nil, 0, 10) }
+
+    deinit { for socket in sockets { close(socket) } }
 }
