@@ -59,7 +59,9 @@ extension SystemTests {
             #expect(order.reason == "out_of_stock")
             #expect(try await shop.books.stock(sku) == Books.Stock(available: 1))
             #expect(try await shop.books.gateway(order.identifier) == Books.Money())
-            let events = ["inventory.rejected", "notifications.sent", "notifications.sent", "orders.cancelled"]
+            let events = [
+                "inventory.rejected", "notifications.sent", "notifications.sent", "orders.cancelled",
+            ]
             _ = try await shop.records(of: order, until: (events + ["orders.created"]).sorted())
         }
 

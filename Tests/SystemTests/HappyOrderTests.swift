@@ -110,7 +110,8 @@ extension SystemTests {
             var listed: [String] = []
             var cursor: String?
             repeat {
-                let path = "/v1/orders?customerId=\(customer)&limit=2" + (cursor.map { "&cursor=\($0)" } ?? "")
+                let path =
+                    "/v1/orders?customerId=\(customer)&limit=2" + (cursor.map { "&cursor=\($0)" } ?? "")
                 let page = try await call("GET", port: shop.port(.orders), path).json(Page.self)
                 #expect(page.orders.count <= 2)
                 listed += page.orders.map(\.id)

@@ -50,7 +50,8 @@ extension BadRequest {
         BadRequest(
             what: "half a quantity", body: order(#"[{"sku":"SKU","quantity":1.5}]"#), status: 400,
             names: "quantity"),
-        BadRequest(what: "no Idempotency-Key", hasKey: false, body: order("[\(line)]"), status: 400,
+        BadRequest(
+            what: "no Idempotency-Key", hasKey: false, body: order("[\(line)]"), status: 400,
             names: "Idempotency-Key"),
         BadRequest(what: "quantity 0", body: order(#"[{"sku":"SKU","quantity":0}]"#), status: 422),
         BadRequest(what: "a negative quantity", body: order(#"[{"sku":"SKU","quantity":-1}]"#), status: 422),
@@ -71,14 +72,16 @@ extension BadRequest {
         BadRequest(what: "a body of no type", contentType: nil, body: order("[\(line)]"), status: 415),
         BadRequest(what: "DELETE", method: "DELETE", status: 405, names: "POST"),
         BadRequest(what: "PATCH", method: "PATCH", body: "{}", status: 405, names: "GET"),
-        BadRequest(what: "an unknown path", method: "GET", path: "/v1/order", status: 404, names: "/v1/orders"),
+        BadRequest(
+            what: "an unknown path", method: "GET", path: "/v1/order", status: 404, names: "/v1/orders"),
         BadRequest(what: "the root", method: "GET", path: "/", status: 404),
         BadRequest(what: "an id that is none", method: "GET", path: "/v1/orders/7", status: 404),
         BadRequest(
             what: "an unknown id", method: "GET", path: "/v1/orders/0190a7b0-0000-7000-8000-000000000000",
             status: 404),
         BadRequest(
-            what: "to cancel an unknown id", path: "/v1/orders/0190a7b0-0000-7000-8000-000000000000/cancellation",
+            what: "to cancel an unknown id",
+            path: "/v1/orders/0190a7b0-0000-7000-8000-000000000000/cancellation",
             status: 404),
         BadRequest(what: "a page of none", method: "GET", path: "/v1/orders?limit=0", status: 400),
         BadRequest(what: "a made up cursor", method: "GET", path: "/v1/orders?cursor=abc", status: 400),
@@ -117,7 +120,8 @@ extension BadRequest {
         BadRequest(
             what: "an unknown payment", method: "GET", service: .payments,
             path: "/v1/payments/0190a7b0-0000-7000-8000-000000000000", status: 404),
-        BadRequest(what: "a payment of 7", method: "GET", service: .payments, path: "/v1/payments/7", status: 404),
+        BadRequest(
+            what: "a payment of 7", method: "GET", service: .payments, path: "/v1/payments/7", status: 404),
         BadRequest(
             what: "to pay by hand", service: .payments, path: "/v1/payments/7", body: "{}", status: 405,
             names: "GET"),
@@ -163,7 +167,9 @@ extension SystemTests {
                 #expect(!answer.text.contains(card))
             }
             #expect(try !shop.log(.orders).contains(card))
-            #expect(try await shop.books.number("SELECT count(*) FROM orders.orders WHERE customer_id = '\(card)'") == 0)
+            #expect(
+                try await shop.books.number(
+                    "SELECT count(*) FROM orders.orders WHERE customer_id = '\(card)'") == 0)
         }
 
         /// All of them in one test, as a process of its own for each would say no more.

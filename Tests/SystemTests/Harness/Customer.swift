@@ -54,7 +54,8 @@ extension RunningShop {
     func sell(_ quantity: Int, price: Int64 = 500) async throws -> String {
         let sku = "sku-\(freshWord())"
         let listed = try await call(
-            "PUT", port: port(.inventory), "/v1/products/\(sku)", headers: ["Content-Type": "application/json"],
+            "PUT", port: port(.inventory), "/v1/products/\(sku)",
+            headers: ["Content-Type": "application/json"],
             body: #"{"name":"A test's own","price":{"amount":\#(price),"currency":"EUR"}}"#)
         try #require(listed.status == 201, "\(listed.text)")
         if quantity > 0 {
@@ -75,7 +76,8 @@ extension RunningShop {
     }
 
     func post(
-        _ body: String, key: String? = freshWord(), wait: Int? = nil, contentType: String? = "application/json"
+        _ body: String, key: String? = freshWord(), wait: Int? = nil,
+        contentType: String? = "application/json"
     ) async throws -> WebAnswer {
         var headers: [String: String] = [:]
         headers["Content-Type"] = contentType

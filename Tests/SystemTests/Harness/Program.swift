@@ -12,7 +12,9 @@ final class Program: Sendable {
 
     struct NotThere: Error, CustomStringConvertible {
         let path: String
-        var description: String { "\(path) isn't there: build the whole package, `swift build --build-tests`" }
+        var description: String {
+            "\(path) isn't there: build the whole package, `swift build --build-tests`"
+        }
     }
 
     /// The folder with the programs: that of the tests, since one build makes both.

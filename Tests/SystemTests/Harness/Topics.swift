@@ -10,7 +10,9 @@ struct Topics: Sendable {
 
     struct NotEmpty: Error, CustomStringConvertible {
         let topic: String
-        var description: String { "\(topic) has records of another shop: these tests need a new local broker" }
+        var description: String {
+            "\(topic) has records of another shop: these tests need a new local broker"
+        }
     }
 
     /// Forgets what an earlier shop has left on the broker.

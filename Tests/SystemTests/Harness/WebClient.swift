@@ -28,7 +28,9 @@ struct NoAnswer: Error, CustomStringConvertible {
     var description: String { "no answer: \(reason)" }
 }
 
-/// A connection to a port of this machine, of which a test decides every byte. Its calls block.
+/// A connection to a port of this machine, of which a test decides every byte.
+///
+/// Its calls block.
 struct RawSocket: ~Copyable {
     private let descriptor: Int32
 
