@@ -1,3 +1,4 @@
+import Curl
 import Kernel
 import Messaging
 import NotificationsDomain
@@ -22,7 +23,7 @@ struct MailWorkerTests {
             let mail = try #require(notifications.mailServer.taken.first)
             #expect(mail.to == "alice@example.org")
             #expect(mail.from == "shop@example.org")
-            #expect(mail.messageID == "<\(id).order_received@example.org>")
+            #expect(mail.messageID == "\(id).order_received@example.org")
             #expect(try await notifications.mails.sendDue(at: .now()) == 0)
         }
     }
@@ -40,26 +41,26 @@ struct MailWorkerTests {
         try await NotificationsUnderTest.run { notifications in
             let id = Identifier.fresh()
             try await notifications.handle([.heard(.created, about: id)], byMail: true)
-            notifications.mailServer.answer(.later("421 busy"))
+            notifications.mailServer.answer(.refused(code: 421))
             let start = Timestamp.now()
             #expect(try await notifications.mails.sendDue(at: start) == 1)
             #expect(try await notifications.mails.sendDue(at: start) == 0)
             notifications.mailServer.answer(nil)
             #expect(try await notifications.mails.sendDue(at: start.advanced(by: .seconds(2))) == 1)
             #expect(try await notifications.messages(about: id) == ["order_received sent 2"])
-            #expect(notifications.mailServer.taken.map(\.messageID) == ["<\(id).order_received@example.org>"])
+            #expect(notifications.mailServer.taken.map(\.messageID) == ["\(id).order_received@example.org"])
         }
     }
 
-    @Test func `a mail refused for good is not tried again and not said to be sent`() async throws {
+    @Test func `a mail to no address is given up and not said to be sent`() async throws {
         try await NotificationsUnderTest.run { notifications in
             let id = Identifier.fresh()
             try await notifications.handle([.heard(.created, about: id)], byMail: true)
-            notifications.mailServer.answer(.refused("550 no such mailbox"))
+            notifications.mailServer.answer(.invalid("a mail address"))
             _ = try await notifications.mails.sendDue(at: .now())
             #expect(try await notifications.messages(about: id) == ["order_received refused 1"])
             #expect(try await notifications.said().isEmpty)
-            #expect(notifications.log.lines.contains { $0.message == "mail refused for good" })
+            #expect(notifications.log.lines.contains { $0.message == "mail given up" })
         }
     }
 
@@ -118,6 +119,15 @@ struct MailWorkerTests {
             notifications.mails.close()
             await running
         }
+    }
+
+    @Test func `a server that says never is believed after a while, one that is away is not`() {
+        let last = MailWorker.refusalsMax
+        #expect(!MailWorker.isFinal(.refused(code: 535), attempt: last - 1))
+        #expect(MailWorker.isFinal(.refused(code: 550), attempt: last))
+        #expect(!MailWorker.isFinal(.refused(code: 421), attempt: last))
+        #expect(!MailWorker.isFinal(.unreachable("nobody"), attempt: 1000))
+        #expect(!MailWorker.isFinal(.cancelled, attempt: 1000))
     }
 
     @Test func `waits between attempts double up to five minutes`() {

@@ -1,4 +1,5 @@
 import Contracts
+import Curl
 import Kernel
 import Messaging
 import NotificationsDomain
@@ -70,7 +71,7 @@ struct NoticeHandlerTests {
             let id = Identifier.fresh()
             try await notifications.handle([.heard(.created, about: id)])
             try await notifications.handle([.heard(.confirmed, about: id)], byMail: true)
-            notifications.mailServer.answer(.later("421 busy"))
+            notifications.mailServer.answer(.refused(code: 421))
             _ = try await notifications.mails.sendDue(at: .now())
             let lines = notifications.log.lines.flatMap { [$0.message] + $0.metadata.values }
             #expect(lines.contains("order_received"))

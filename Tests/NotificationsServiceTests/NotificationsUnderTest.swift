@@ -1,4 +1,5 @@
 import Contracts
+import Curl
 import HTTP
 import Kafka
 import Kernel
@@ -36,7 +37,8 @@ struct NotificationsUnderTest: Sendable {
             let notifications = NotificationsUnderTest(
                 pool: pool,
                 mails: MailWorker(
-                    pool: pool, relay: relay, transport: mailServer, sender: "shop@example.org",
+                    pool: pool, relay: relay, transports: [mailServer, mailServer],
+                    sender: "shop@example.org",
                     logger: log.logger),
                 mailServer: mailServer,
                 router: Router(routes: NotificationRoutes(pool: pool).routes, logger: log.logger), log: log)
@@ -84,14 +86,14 @@ struct NotificationsUnderTest: Sendable {
 
 /// Takes mails, or not, as the test says.
 final class PretendedMailServer: MailTransport {
-    private let state = Mutex<(taken: [Mail], failure: MailError?)>(([], nil))
+    private let state = Mutex<(taken: [Mail], failure: CurlError?)>(([], nil))
 
     var taken: [Mail] { state.withLock { $0.taken } }
 
     /// What it answers from now on; nil is a yes.
-    func answer(_ failure: MailError?) { state.withLock { $0.failure = failure } }
+    func answer(_ failure: CurlError?) { state.withLock { $0.failure = failure } }
 
-    func send(_ mail: Mail) async throws(MailError) {
+    func deliver(_ mail: Mail) async throws(CurlError) {
         let failure = state.withLock { state in
             if state.failure == nil { state.taken.append(mail) }
             return state.failure

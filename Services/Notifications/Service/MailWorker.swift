@@ -1,21 +1,18 @@
+import Curl
 import Kernel
 import Messaging
 import NotificationsDomain
 import Observability
 import Postgres
 
-/// What carries a mail to the mail server.
+/// What carries mails to a mail server, one at a time.
 protocol MailTransport: Sendable {
-    /// Returns once the server has taken responsibility for the mail, within `MailWorker.deadline`.
-    func send(_ mail: Mail) async throws(MailError)
+    /// Returns once the server has taken responsibility for the mail; gives up after `MailWorker.deadline`.
+    func deliver(_ mail: Mail) async throws(CurlError)
 }
 
-/// Why a mail was not taken.
-enum MailError: Error, Hashable {
-    /// The server can't be reached or wants it later: try again.
-    case later(String)
-    /// The server will never take this one.
-    case refused(String)
+extension SMTPClient: MailTransport {
+    func deliver(_ mail: Mail) async throws(CurlError) { try send(mail, timeout: MailWorker.deadline) }
 }
 
 /// Sends what waits in the rows: each mail at least once, and practically once.
@@ -23,8 +20,8 @@ enum MailError: Error, Hashable {
 /// A crash between the server's yes and our commit sends a mail again, under the same Message-ID, by which mailboxes
 /// recognise it. That is as good as it gets, since a mail server takes part in no transaction.
 final class MailWorker: Sendable {
-    /// The most mails on their way at a time.
-    static let concurrencyMax = 8
+    /// Connections to the mail server, and so the most mails on their way at a time.
+    static let transportsMax = 4
     /// How long the server may take for one mail.
     static let deadline = Duration.seconds(20)
     /// How long a mail is ours; longer than any attempt can take.
@@ -33,21 +30,26 @@ final class MailWorker: Sendable {
     static let sweepInterval = Duration.seconds(2)
     /// The longest wait between two attempts at a mail.
     static let waitMax = Duration.seconds(300)
+    /// How often a server may say "never" before it is believed: after an hour or so, in which a person can correct a
+    /// wrong password or sender.
+    static let refusalsMax = 20
 
     private let pool: PostgresPool
     private let relay: OutboxRelay
-    private let transport: any MailTransport
+    private let transports: [any MailTransport]
     private let sender: String
     private let logger: Logger
     private let wake = Signal()
     private let stop = StopFlag()
 
-    /// - Parameter sender: the address mails come from.
-    init(pool: PostgresPool, relay: OutboxRelay, transport: any MailTransport, sender: String, logger: Logger)
-    {
+    /// A worker that gives each of `transports` one mail at a time, from the address `sender`.
+    init(
+        pool: PostgresPool, relay: OutboxRelay, transports: [any MailTransport], sender: String,
+        logger: Logger
+    ) {
         self.pool = pool
         self.relay = relay
-        self.transport = transport
+        self.transports = transports
         self.sender = sender
         self.logger = logger
     }
@@ -86,40 +88,41 @@ final class MailWorker: Sendable {
         }
     }
 
-    /// Sends the next mails that are due, all at the same time.
+    /// Sends the next mails that are due at `time`, all at once.
     ///
     /// - Returns: how many were tried.
     func sendDue(at time: Timestamp) async throws -> Int {
         let mails = try await MailStore.lease(
-            at: time, limit: Self.concurrencyMax, until: time.advanced(by: Self.lease), in: pool)
+            at: time, limit: transports.count, until: time.advanced(by: Self.lease), in: pool)
         await withTaskGroup(of: Void.self) { group in
-            for mail in mails { group.addTask { await self.send(mail, at: time) } }
+            for (mail, transport) in zip(mails, transports) {
+                group.addTask { await self.send(mail, by: transport, at: time) }
+            }
         }
         return mails.count
     }
 
-    private func send(_ mail: PendingMail, at time: Timestamp) async {
+    private func send(_ mail: PendingMail, by transport: any MailTransport, at time: Timestamp) async {
         do {
-            switch await attempt(mail) {
-            case nil: try await markSent(mail)
-            case .later(let reason):
+            guard let failure = await attempt(mail, by: transport) else { return try await markSent(mail) }
+            if Self.isFinal(failure, attempt: mail.attempt) {
+                try await MailStore.refuse(mail, in: pool)
+                logger.error("mail given up", metadata: metadata(mail, failure))
+            } else {
                 let next = time.advanced(by: Self.wait(after: mail.attempt))
                 try await MailStore.postpone(mail, until: next, in: pool)
-                logger.warning("mail not taken, trying again", metadata: metadata(mail, reason))
-            case .refused(let reason):
-                try await MailStore.refuse(mail, in: pool)
-                logger.error("mail refused for good", metadata: metadata(mail, reason))
+                logger.warning("mail not taken, trying again", metadata: metadata(mail, failure))
             }
         } catch {
             // The lease ends, and then it is tried again.
-            logger.warning("outcome of a mail not stored", metadata: metadata(mail, "\(error)"))
+            logger.warning("outcome of a mail not stored", metadata: metadata(mail, error))
         }
     }
 
     /// What kept the mail from being taken; nil if it was.
-    private func attempt(_ mail: PendingMail) async -> MailError? {
-        do throws(MailError) {
-            try await transport.send(Mail(mail, from: sender))
+    private func attempt(_ mail: PendingMail, by transport: any MailTransport) async -> CurlError? {
+        do throws(CurlError) {
+            try await transport.deliver(Mail(mail, from: sender))
             return nil
         } catch {
             return error
@@ -138,15 +141,26 @@ final class MailWorker: Sendable {
         logger.flow(.told, order: mail.orderID.description, mail.kind.rawValue, detail: "by mail")
     }
 
+    /// Whether there is no use in trying again.
+    ///
+    /// A server that is away is asked for ever.
+    static func isFinal(_ failure: CurlError, attempt: Int) -> Bool {
+        switch failure {
+        case .invalid: true
+        case .refused where !failure.isRetriable: attempt >= refusalsMax
+        case .refused, .unreachable, .timedOut, .answerTooLarge, .cancelled, .failed: false
+        }
+    }
+
     /// One second after the first attempt, twice as long after each further one.
     static func wait(after attempt: Int) -> Duration {
         min(waitMax, .seconds(1 << min(max(attempt - 1, 0), 20)))
     }
 
-    private func metadata(_ mail: PendingMail, _ reason: String) -> Logger.Metadata {
+    private func metadata(_ mail: PendingMail, _ reason: any Error) -> Logger.Metadata {
         [
             LogKey.orderID: mail.orderID.description, LogKey.eventType: mail.kind.rawValue,
-            LogKey.attempt: "\(mail.attempt)", LogKey.error: reason,
+            LogKey.attempt: "\(mail.attempt)", LogKey.error: "\(reason)",
         ]
     }
 }

@@ -1,7 +1,9 @@
 import Messaging
 import Postgres
 
-/// The schema `inventory`. Append-only: what was released is never edited, only followed.
+/// The schema `inventory`.
+///
+/// Append-only: what was released is never edited, only followed.
 let inventoryMigrations: [Migration] = [
     messagingMigration,
     Migration(

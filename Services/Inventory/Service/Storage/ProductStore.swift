@@ -12,7 +12,9 @@ struct StoredProduct: Sendable {
     let version: Int64
 }
 
-/// Rows of `product`: locking and changing them. What clients read is in `ProductQueries`.
+/// Rows of `product`: locking and changing them.
+///
+/// What clients read is in `ProductQueries`.
 enum ProductStore {
     static let columns = "sku, name, price_amount, currency, available, reserved, sold, version"
 

@@ -34,8 +34,10 @@ enum ReservationStore {
         FROM reservation WHERE order_id = ANY ($1) ORDER BY order_id FOR NO KEY UPDATE
         """)
 
-    /// Without ON CONFLICT on purpose: should another transaction have made one of the rows since we looked, all that
-    /// was decided here is wrong. The violation undoes it, and the batch is decided again by what is there then.
+    /// Without ON CONFLICT on purpose.
+    ///
+    /// Should another transaction have made one of the rows since we looked, all that was decided here is wrong. The
+    /// violation undoes it, and the batch is decided again by what is there then.
     private static let insert = PostgresStatement(
         "reservation.insert",
         """
@@ -124,7 +126,9 @@ extension StoredReservation {
     }
 }
 
-/// A row has a status no decider wrote: somebody changed it by hand. Nothing is done to the reservation.
+/// A row has a status no decider wrote: somebody changed it by hand.
+///
+/// Nothing is done to the reservation.
 struct StoredReservationError: Error, CustomStringConvertible {
     let orderID: Identifier
     var description: String { "the reservation of order \(orderID) has a status this build doesn't know" }

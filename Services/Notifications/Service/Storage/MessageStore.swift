@@ -14,13 +14,17 @@ struct NewMessage: Sendable {
     let byMail: Bool
 }
 
-/// Rows of `message`: what is told, each once. Those on their way by mail are in `MailStore`.
+/// Rows of `message`: what is told, each once.
+///
+/// Those on their way by mail are in `MailStore`.
 enum MessageStore {
     private static let told = PostgresStatement(
         "message.told", "SELECT order_id, kind FROM message WHERE order_id = ANY ($1)")
 
-    /// Without ON CONFLICT on purpose: should another transaction have told one of them since we looked, the violation
-    /// undoes this one, and the batch is decided again by what is there then.
+    /// Without ON CONFLICT on purpose.
+    ///
+    /// Should another transaction have told one of them since we looked, the violation undoes this one, and the batch
+    /// is decided again by what is there then.
     private static let insert = PostgresStatement(
         "message.insert",
         """
@@ -73,7 +77,9 @@ enum MessageStore {
     }
 }
 
-/// A row has a kind no decider wrote: somebody changed it by hand. Nothing is told about the order.
+/// A row has a kind no decider wrote: somebody changed it by hand.
+///
+/// Nothing is told about the order.
 struct StoredMessageError: Error, CustomStringConvertible {
     let orderID: Identifier
     var description: String { "a message about order \(orderID) has a kind this build doesn't know" }

@@ -1,7 +1,9 @@
 import Messaging
 import Postgres
 
-/// The schema `notifications`. Append-only: what was released is never edited, only followed.
+/// The schema `notifications`.
+///
+/// Append-only: what was released is never edited, only followed.
 let notificationMigrations: [Migration] = [
     messagingMigration,
     Migration(
