@@ -29,6 +29,12 @@ static inline CURLcode shop_curl_set_transfer(CURL *handle, CURLoption option, s
     return curl_easy_setopt(handle, option, value);
 }
 
+typedef int (*shop_curl_seek)(void *context, curl_off_t offset, int origin);
+
+static inline CURLcode shop_curl_set_seek(CURL *handle, shop_curl_seek value) {
+    return curl_easy_setopt(handle, CURLOPT_SEEKFUNCTION, value);
+}
+
 static inline CURLcode shop_curl_set_progress(CURL *handle, shop_curl_progress value) {
     return curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, value);
 }

@@ -23,7 +23,8 @@ package struct Mail: Sendable {
         self.unixSeconds = unixSeconds
     }
 
-    /// Whether this is an address we send to: ASCII, one `@`, and nothing that means something else in a header.
+    /// Whether this is an address we send to: ASCII, one `@`, and nothing that means something else in a
+    /// header.
     package static func isAddress(_ text: String) -> Bool {
         let parts = text.split(separator: "@", omittingEmptySubsequences: false)
         guard parts.count == 2, text.utf8.count <= 254, !parts[0].isEmpty, !parts[1].isEmpty else {
@@ -62,7 +63,8 @@ package struct Mail: Sendable {
         return Array(out.utf8)
     }
 
-    /// RFC 2047 for what isn't printable ASCII; a line end becomes part of the subject and never of the header.
+    /// RFC 2047 for what isn't printable ASCII; a line end becomes part of the subject and never of the
+    /// header.
     static func encodedWord(_ text: String) -> String {
         guard !text.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) || text.utf8.count > 200 else {
             return text

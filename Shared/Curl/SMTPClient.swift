@@ -1,7 +1,8 @@
 import BlockingIO
 import CCurl
 
-/// Sends mails through one server, one at a time, on a thread of its own; the connection is kept between mails.
+/// Sends mails through one server, one at a time, on a thread of its own; the connection is kept between
+/// mails.
 package actor SMTPClient {
     private let executor: ThreadExecutor
     private let transfer: Transfer
@@ -9,10 +10,12 @@ package actor SMTPClient {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// A client of the server at `url`: `smtp://host:25`, or `smtps://user:password@host:465` for TLS from the start.
+    /// A client of the server at `url`: `smtp://host:25`, or `smtps://user:password@host:465` for TLS from
+    /// the start.
     ///
     /// `smtp://` turns TLS on where the server offers it, and insists on it when there is a password to send.
-    /// - Throws: when the URL is of another scheme, the system has no room for a thread, or libcurl doesn't start.
+    /// - Throws: when the URL is of another scheme, the system has no room for a thread, or libcurl doesn't
+    ///   start.
     package init(url: String) throws {
         guard url.hasPrefix("smtp://") || url.hasPrefix("smtps://"), url.isOneLine else {
             throw CurlError.invalid("a mail server's URL begins with smtp:// or smtps://")
@@ -24,8 +27,8 @@ package actor SMTPClient {
 
     /// Hands a mail to the server.
     ///
-    /// - Throws: `CurlError`. Where it `isRetriable`, send the same mail with the same id again, later; after `timedOut`
-    ///   and `failed` the server may have taken it already.
+    /// - Throws: `CurlError`. Where it `isRetriable`, send the same mail with the same id again, later; after
+    ///   `timedOut` and `failed` the server may have taken it already.
     package func send(_ mail: Mail, timeout: Duration = .seconds(20)) throws(CurlError) {
         let message = try mail.message()
         transfer.reset(url: url, protocols: "smtp,smtps", timeout: timeout)

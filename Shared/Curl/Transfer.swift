@@ -1,4 +1,5 @@
 import CCurl
+import Glibc
 
 /// A libcurl handle and what one transfer brings and takes.
 ///
@@ -8,8 +9,9 @@ final class Transfer {
     private var lists: [UnsafeMutablePointer<curl_slist>] = []
     private var errorText = [CChar](repeating: 0, count: Int(CURL_ERROR_SIZE))
 
-    /// What is still to be sent.
-    fileprivate var outgoing: ArraySlice<UInt8> = []
+    fileprivate var outgoing: [UInt8] = []
+    /// How much of `outgoing` libcurl has taken.
+    fileprivate var sentCount = 0
     fileprivate(set) var received: [UInt8] = []
     fileprivate(set) var headerLines: [String] = []
     fileprivate var receivedMax = 0
@@ -42,7 +44,7 @@ final class Transfer {
 
     /// Bytes to send: an HTTP body, or a mail with its headers.
     func send(_ bytes: [UInt8]) {
-        outgoing = bytes[...]
+        outgoing = bytes
         set(CURLOPT_UPLOAD, 1)
         shop_curl_set_size(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(bytes.count))
     }
@@ -51,6 +53,7 @@ final class Transfer {
     func reset(url: String, protocols: String, timeout: Duration) {
         curl_easy_reset(handle)
         outgoing = []
+        sentCount = 0
         received = []
         headerLines = []
         isTooLarge = false
@@ -71,6 +74,8 @@ final class Transfer {
         let context = Unmanaged.passUnretained(self).toOpaque()
         shop_curl_set_transfer(handle, CURLOPT_READFUNCTION, readCallback)
         shop_curl_set_pointer(handle, CURLOPT_READDATA, context)
+        shop_curl_set_seek(handle, seekCallback)
+        shop_curl_set_pointer(handle, CURLOPT_SEEKDATA, context)
         shop_curl_set_transfer(handle, CURLOPT_WRITEFUNCTION, writeCallback)
         shop_curl_set_pointer(handle, CURLOPT_WRITEDATA, context)
         shop_curl_set_transfer(handle, CURLOPT_HEADERFUNCTION, headerCallback)
@@ -112,12 +117,21 @@ final class Transfer {
 private let readCallback: shop_curl_transfer = { buffer, size, count, context in
     guard let buffer, let context else { return 0 }
     let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
-    let piece = transfer.outgoing.prefix(size * count)
-    piece.withUnsafeBytes {
-        UnsafeMutableRawPointer(buffer).copyMemory(from: $0.baseAddress ?? .init(buffer), byteCount: $0.count)
+    let piece = transfer.outgoing[transfer.sentCount...].prefix(size * count)
+    piece.withUnsafeBytes { bytes in
+        UnsafeMutableRawBufferPointer(start: buffer, count: size * count).copyMemory(from: bytes)
     }
-    transfer.outgoing.removeFirst(piece.count)
+    transfer.sentCount += piece.count
     return piece.count
+}
+
+/// libcurl begins anew when a connection that was kept turns out to be closed.
+private let seekCallback: shop_curl_seek = { context, offset, origin in
+    guard let context, origin == SEEK_SET else { return CURL_SEEKFUNC_CANTSEEK }
+    let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+    guard (0...transfer.outgoing.count).contains(Int(offset)) else { return CURL_SEEKFUNC_FAIL }
+    transfer.sentCount = Int(offset)
+    return CURL_SEEKFUNC_OK
 }
 
 private let writeCallback: shop_curl_transfer = { bytes, size, count, context in

@@ -12,7 +12,8 @@ extension HTTPRequest {
     /// Compared weakly, as RFC 9110 has it for this header.
     package func alreadyHas(_ tag: ETag) -> Bool { headers.all("If-None-Match").contains { $0.names(tag) } }
 
-    /// Refuses a change that was decided on another version (`If-Match`); a request without the header passes.
+    /// Refuses a change that was decided on another version (`If-Match`); a request without the header
+    /// passes.
     ///
     /// - Throws: 412; the client reads the resource again and decides anew.
     package func requireMatch(_ tag: ETag) throws(Problem) {

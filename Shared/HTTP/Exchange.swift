@@ -4,8 +4,8 @@ import Synchronization
 /// One request on its way to its answer.
 ///
 /// libmicrohttpd keeps a retained reference in the connection; the completed callback gives it back, once.
-/// Unchecked, since what isn't in `state` is written by the daemon's thread alone, and only before the exchange enters
-/// the table, whose lock orders it before every reader on another thread.
+/// Unchecked, since what isn't in `state` is written by the daemon's thread alone, and only before the
+/// exchange enters the table, whose lock orders it before every reader on another thread.
 final class Exchange: @unchecked Sendable {
     let connection: OpaquePointer
     /// When the body must be complete; once the connection is suspended, when the handler must have answered.
@@ -59,8 +59,8 @@ final class Exchange: @unchecked Sendable {
 
     /// Hands the request to its handler.
     ///
-    /// The task is not structured: it begins in a C callback, where nothing could be awaited. The table of exchanges holds it,
-    /// the sweep cancels it at its deadline, and `HTTPServer.drain` waits for it.
+    /// The task is not structured: it begins in a C callback, where nothing could be awaited. The table of
+    /// exchanges holds it, the sweep cancels it at its deadline, and `HTTPServer.drain` waits for it.
     func run(_ request: HTTPRequest, on route: Route, router: Router) {
         let task = Task {
             self.answer(await router.respond(to: request, with: route))

@@ -24,7 +24,8 @@ package struct HTTPRequest: Sendable {
     /// The value of a query parameter, the first one where it is repeated.
     package func query(_ name: String) -> String? { query.first { $0.name == name }?.value }
 
-    /// What stood for a name of the route's pattern; asking for a name the pattern lacks is a bug of the caller's.
+    /// What stood for a name of the route's pattern; asking for a name the pattern lacks is a bug of the
+    /// caller's.
     package func parameter(_ name: String) -> String {
         guard let value = pathParameters[name] else {
             preconditionFailure("the route has no parameter {\(name)}")

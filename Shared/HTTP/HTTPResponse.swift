@@ -14,7 +14,8 @@ package struct HTTPResponse: Sendable {
         self.body = body
     }
 
-    /// A value as compact JSON with its keys in alphabetical order and a line end, so that it reads well under curl.
+    /// A value as compact JSON with its keys in alphabetical order and a line end, so that it reads well
+    /// under curl.
     ///
     /// - Throws: only for a value that JSON can't hold; the router answers 500.
     package static func json(

@@ -3,7 +3,8 @@ import Glibc
 package import Observability
 import Synchronization
 
-/// An HTTP/1.1 server around libmicrohttpd: its one thread does all reading and writing, handlers run as tasks.
+/// An HTTP/1.1 server around libmicrohttpd: its one thread does all reading and writing, handlers run as
+/// tasks.
 ///
 /// Whoever starts a server drains it; one that is dropped instead goes on serving until the process ends.
 package final class HTTPServer: Sendable {
@@ -63,8 +64,8 @@ package final class HTTPServer: Sendable {
 
     /// Stops: no new connection is taken, requests under way are answered, then the thread ends.
     ///
-    /// Clients that asked to wait are answered at once. Handlers that still run after `deadline` are cancelled and their
-    /// clients get 503. Takes a second more than `deadline` at most.
+    /// Clients that asked to wait are answered at once. Handlers that still run after `deadline` are
+    /// cancelled and their clients get 503. Takes a second more than `deadline` at most.
     package func drain(deadline: Duration) async {
         let running = state.withLock { state -> Daemon? in
             guard case .running(let daemon) = state else { return nil }
@@ -76,7 +77,8 @@ package final class HTTPServer: Sendable {
         let listener = MHD_quiesce_daemon(running.pointer)
         if listener >= 0 { close(listener) }
         await waitUntilIdle(for: deadline)
-        // Stopping with a suspended connection aborts the process: from here on nothing is suspended any more.
+        // Stopping with a suspended connection aborts the process: from here on nothing is suspended any
+        // more.
         core.exchanges.close()
         let late = core.exchanges.exchanges { _ in true }
         for exchange in late {

@@ -7,20 +7,22 @@ package struct HTTPServerConfiguration: Sendable {
     package var bodyBytesMax = 65536
     /// How long a body may take to arrive, however slowly its bytes drip.
     package var bodyDeadline: Duration = .seconds(30)
-    /// Open connections, each of up to `connectionBytes`; further clients wait in the system's queue until one ends.
+    /// Open connections, each of up to `connectionBytes`; further clients wait in the system's queue until
+    /// one ends.
     package var connectionsMax = 2048
     /// From one address; 0 is no limit, which is right behind a proxy.
     package var connectionsPerAddressMax = 0
     /// What the headers of one request may take (431 beyond), and the buffer its body comes through.
     package var connectionBytes = 16384
-    /// A new connection on which no request comes is closed after this, so that idle ones don't keep others waiting.
+    /// A new connection on which no request comes is closed after this, so that idle ones don't keep others
+    /// waiting.
     package var firstRequestSeconds = 5
     /// Any other connection on which nothing moves is closed after this.
     package var idleSeconds = 30
     /// Requests that are being handled; beyond, new ones are refused with 503 (see `Route.Importance`).
     package var requestsInFlightMax = 1024
-    /// What a handler has to answer, on top of the wait the client asked for (`WaitPreference`); then it is cancelled, and
-    /// the client gets 503.
+    /// What a handler has to answer, on top of the wait the client asked for (`WaitPreference`); then it is
+    /// cancelled, and the client gets 503.
     package var handlerDeadline: Duration = .seconds(15)
 
     package init(host: String = "127.0.0.1", port: Int = 0) {

@@ -4,8 +4,9 @@ import Synchronization
 
 /// Sockets whose request was answered before its body was read.
 ///
-/// Closing a socket with unread data resets the connection, and the reset can destroy the answer before the client
-/// has read it. So a copy of the descriptor outlives the connection for a moment, and what still arrives is dropped.
+/// Closing a socket with unread data resets the connection, and the reset can destroy the answer before the
+/// client has read it. So a copy of the descriptor outlives the connection for a moment, and what still
+/// arrives is dropped.
 final class Linger: Sendable {
     /// Beyond this many at once a client may miss its refusal.
     private static let socketsMax = 64

@@ -1,9 +1,11 @@
-/// A refusal as RFC 9457 has it: what a handler throws, and what the client gets as `application/problem+json`.
+/// A refusal as RFC 9457 has it: what a handler throws, and what the client gets as
+/// `application/problem+json`.
 ///
-/// `detail` is for the person at the other end: it says what to do differently. It never repeats what may be secret.
+/// `detail` is for the person at the other end: it says what to do differently. It never repeats what may be
+/// secret.
 package struct Problem: Error, Sendable {
-    /// Names the kind of problem for programs: `about:blank` where the status says it all, else a stable relative
-    /// reference such as `/problems/unknown-sku`.
+    /// Names the kind of problem for programs: `about:blank` where the status says it all, else a stable
+    /// relative reference such as `/problems/unknown-sku`.
     package var type: String
     package var title: String
     package var status: Int

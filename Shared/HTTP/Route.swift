@@ -24,7 +24,8 @@ package struct Route: Sendable {
         case vital
     }
 
-    /// A route for a pattern such as `/v1/orders/{id}`: a name in braces stands for one segment that isn't empty.
+    /// A route for a pattern such as `/v1/orders/{id}`: a name in braces stands for one segment that isn't
+    /// empty.
     ///
     /// Reading is of `high` importance and all else `ordinary`, unless said otherwise. The handler has
     /// `HTTPServerConfiguration.handlerDeadline` to answer, then it is cancelled.

@@ -1,7 +1,7 @@
 package import Observability
 
-/// Routes, and what becomes of a request that has none or whose handler fails: a value, and a function from request to
-/// answer, so tests need no socket.
+/// Routes, and what becomes of a request that has none or whose handler fails: a value, and a function from
+/// request to answer, so tests need no socket.
 package struct Router: Sendable {
     package private(set) var routes: [Route]
     private let logger: Logger
@@ -12,7 +12,8 @@ package struct Router: Sendable {
     /// - Parameters:
     ///   - routes: where two match a request, the first one answers.
     ///   - logger: gets one line for each failure that nobody expected.
-    ///   - translate: the service's one table from its errors to problems; nil means that the error is unexpected.
+    ///   - translate: the service's one table from its errors to problems; nil means that the error is
+    ///     unexpected.
     package init(
         routes: [Route], logger: Logger, translate: @escaping @Sendable (any Error) -> Problem? = { _ in nil }
     ) {

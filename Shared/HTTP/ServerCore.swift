@@ -1,10 +1,11 @@
 import CMicroHTTPD
 import Synchronization
 
-/// What the daemon's thread does with a request: the access handler of libmicrohttpd, and nothing of starting and stopping.
+/// What the daemon's thread does with a request: the access handler of libmicrohttpd, and nothing of starting
+/// and stopping.
 ///
-/// The handler is called for one request: first with the headers; then for each piece of the body; then when it is
-/// complete; and once more after the connection was resumed, to send the answer.
+/// The handler is called for one request: first with the headers; then for each piece of the body; then when
+/// it is complete; and once more after the connection was resumed, to send the answer.
 final class ServerCore: Sendable {
     let configuration: HTTPServerConfiguration
     let router: Router
@@ -94,11 +95,12 @@ final class ServerCore: Sendable {
         Problem(
             status: 413,
             detail:
-                "The body is larger than \(configuration.bodyBytesMax) bytes. Split the request into smaller ones."
+                "The body is larger than \(configuration.bodyBytesMax) bytes. Split the request in two."
         )
     }
 
-    /// Refuses before the body; what there is of it is never taken for a request, since the connection is closed.
+    /// Refuses before the body; what there is of it is never taken for a request, since the connection is
+    /// closed.
     private func refuse(_ exchange: Exchange, _ problem: Problem, hasBody: Bool) -> MHD_Result {
         guard hasBody else {
             exchange.refusal = problem
@@ -108,8 +110,8 @@ final class ServerCore: Sendable {
         return queue(problem.response.with("Connection", "close"), exchange)
     }
 
-    /// Refuses in the middle of the body, where libmicrohttpd takes no answer: it goes straight to the socket, and
-    /// the connection is closed.
+    /// Refuses in the middle of the body, where libmicrohttpd takes no answer: it goes straight to the
+    /// socket, and the connection is closed.
     private func refuseAmidBody(_ exchange: Exchange, _ problem: Problem) -> MHD_Result {
         exchange.mustLinger = true
         linger.send(problem.response, to: shop_http_socket(exchange.connection))
@@ -134,7 +136,8 @@ final class ServerCore: Sendable {
 private struct Framing {
     var bodyBytes = 0
     var hasBody = false
-    /// Set where two readers could disagree on where the request ends; that is how requests are smuggled past a proxy.
+    /// Set where two readers could disagree on where the request ends; that is how requests are smuggled past
+    /// a proxy.
     var problem: Problem?
 
     init(_ headers: HTTPHeaders) {

@@ -111,9 +111,9 @@ package actor KafkaAdmin {
         }
     }
 
-    /// How far a group is behind in every partition of the topics.
+    /// How far a group is behind in every partition of the topics; nil stands for no group, which has committed nothing.
     package func groupLag(
-        group: String, topics: [String], timeout: Duration
+        group: String?, topics: [String], timeout: Duration
     ) throws(KafkaError) -> [TopicPartition: PartitionLag] {
         guard !isClosed else { throw .closed }
         let deadline = ContinuousClock.now + timeout
@@ -123,7 +123,12 @@ package actor KafkaAdmin {
                 (0..<topic.partitions).map { TopicPartition(topic: topic.name, partition: $0) }
             }
         guard !partitions.isEmpty else { return [:] }
-        let committed = try AdminOffsets.committed(group, partitions, client, deadline - .now)
+        let committed =
+            if let group {
+                try AdminOffsets.committed(group, partitions, client, deadline - .now)
+            } else {
+                [TopicPartition: Int64]()
+            }
         let beginnings = try AdminOffsets.limits(.beginning, partitions, client, deadline - .now)
         let ends = try AdminOffsets.limits(.end, partitions, client, deadline - .now)
         var lag: [TopicPartition: PartitionLag] = [:]

@@ -36,7 +36,7 @@ package actor TopicReader {
         // What retention has deleted since the position was looked up is nothing to read.
         settings["auto.offset.reset"] = "earliest"
         client = try ClientHandle(
-            RD_KAFKA_CONSUMER, settings: settings,
+            type: RD_KAFKA_CONSUMER, settings: settings,
             context: ClientContext(logger: logger, clientID: configuration.clientID)
         ) { configuration in
             rd_kafka_conf_set_error_cb(configuration) { _, code, reason, opaque in
@@ -55,7 +55,7 @@ package actor TopicReader {
         guard let list = PartitionList.make(positions) else { throw .transient("out of memory") }
         defer { rd_kafka_topic_partition_list_destroy(list) }
         let code = rd_kafka_assign(client.pointer, list)
-        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code) }
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code: code) }
     }
 
     /// Waits for a record and takes along whatever else has been fetched already.
@@ -93,7 +93,7 @@ package actor TopicReader {
     private func check(_ message: rd_kafka_message_t) throws(KafkaError) {
         if let reason = client.fatalReason { throw .fatal(reason) }
         let topic = message.rkt == nil ? nil : reader.topicName(message)
-        let error = KafkaError(message.err, topic: topic)
+        let error = KafkaError(code: message.err, topic: topic)
         switch error {
         case .fatal, .authorization, .unknownTopic, .configuration, .closed: throw error
         case .transient, .queueFull, .timedOut, .recordTooLarge, .offsetOutOfRange, .other:

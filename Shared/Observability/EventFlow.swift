@@ -24,8 +24,8 @@ package enum FlowStep: String, Sendable {
 extension Logger {
     /// Logs one step of an order at `info`.
     ///
-    /// `name` is what happened: an event's type or a request line, from a closed set. `detail` is a few words a person
-    /// wants to see beside it; never a payload, an address or a token.
+    /// `name` is what happened: an event's type or a request line, from a closed set. `detail` is a few words
+    /// a person wants to see beside it; never a payload, an address or a token.
     package func flow(_ step: FlowStep, order: String, _ name: String, detail: String = "") {
         guard logLevel <= .info else { return }
         info(

@@ -1,6 +1,7 @@
 import Kernel
 
-/// Writes each line as one JSON object: `ts`, `level`, `service`, `msg`, then the metadata under its own keys.
+/// Writes each line as one JSON object: `ts`, `level`, `service`, `msg`, then the metadata under its own
+/// keys.
 package struct JSONLogHandler: LogHandler {
     private let service: String
     private let sink: LogSink

@@ -2,7 +2,8 @@ import Glibc
 package import Kernel
 import Synchronization
 
-/// A descriptor that log lines go to, one `write(2)` each, so that lines of several processes on one pipe stay whole.
+/// A descriptor that log lines go to, one `write(2)` each, so that lines of several processes on one pipe
+/// stay whole.
 ///
 /// The call blocks while a pipe is full; what can't be written (the reader is gone) is dropped.
 package final class LogSink: Sendable {

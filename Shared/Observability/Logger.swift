@@ -1,7 +1,8 @@
 /// What a part of the shop says about its work, with the names of apple/swift-log.
 ///
-/// A message is a fixed lower-case phrase; what varies goes into the metadata, under the keys of `LogKey`. A team that
-/// adopts swift-log changes imports and nothing else. Shared code takes a logger, and never makes one.
+/// A message is a fixed lower-case phrase; what varies goes into the metadata, under the keys of `LogKey`. A
+/// team that adopts swift-log changes imports and nothing else. Shared code takes a logger, and never makes
+/// one.
 package struct Logger: Sendable {
     package let label: String
     package var logLevel: Level

@@ -1,6 +1,7 @@
 import Kernel
 
-/// Writes lines for people: the event flow in columns that are the same in all services, anything else as a phrase.
+/// Writes lines for people: the event flow in columns that are the same in all services, anything else as a
+/// phrase.
 ///
 /// ```
 /// orders         12:00:01.110 ▶ 9f3c  orders.created                     p2@41
@@ -20,8 +21,8 @@ package struct PrettyLogHandler: LogHandler {
         self.sink = sink
     }
 
-    /// Whether to colour: on a terminal, unless `NO_COLOR` is set (https://no-color.org); `FORCE_COLOR` is for pipes that
-    /// end at one, such as Docker's.
+    /// Whether to colour: on a terminal, unless `NO_COLOR` is set (https://no-color.org); `FORCE_COLOR` is
+    /// for pipes that end at one, such as Docker's.
     package static func wantsColor(environment: [String: String], sink: LogSink) -> Bool {
         guard environment["NO_COLOR", default: ""].isEmpty else { return false }
         return sink.isTerminal || !environment["FORCE_COLOR", default: ""].isEmpty

@@ -69,9 +69,8 @@ extension Configuration {
         let missing = files.filter { self[$0.1].isEmpty }.map(\.1.name)
         if missing.count == files.count { return [:] }
         guard missing.isEmpty else {
-            throw ConfigurationError(
-                "\(missing.joined(separator: " and ")) must be set too, or none of the three, for TLS to Kafka"
-            )
+            let names = missing.joined(separator: " and ")
+            throw ConfigurationError("\(names) must be set too, or none of the three, for TLS to Kafka")
         }
         var settings = ["security.protocol": "ssl"]
         for (name, key) in files { settings[name] = self[key] }

@@ -22,7 +22,8 @@ package struct Configuration: Sendable {
     ///
     /// - Parameters:
     ///   - entries: the table; of two rows with one name the last counts.
-    ///   - environment: where the settings stand. An empty value counts as not set, as Compose files write them.
+    ///   - environment: where the settings stand. An empty value counts as not set, as Compose files write
+    ///     them.
     ///   - prefixes: names that begin with one of these and are in no row are refused, as they are misspelt.
     ///   - service: for the texts.
     ///   - readFile: for secrets that come as `NAME_FILE`.

@@ -1,6 +1,7 @@
 /// A setting: its name in the environment, what it may be, what it is when nobody sets it, and what it means.
 ///
-/// The keys of a service are one table; the same table checks the environment at the start and prints `--help`.
+/// The keys of a service are one table; the same table checks the environment at the start and prints
+/// `--help`.
 package struct ConfigurationKey<Value: Sendable>: Sendable {
     package let name: String
     let type: String

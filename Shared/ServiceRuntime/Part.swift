@@ -12,8 +12,8 @@ package struct Part: Sendable {
     /// - Parameters:
     ///   - name: a word for the log.
     ///   - start: returns when the part works. What it throws ends the service with one line and code 69.
-    ///   - run: the part's work, for as long as the service lives; begun when all parts have started. What it throws stops the
-    ///     service with code 70, and so does its return before the stop.
+    ///   - run: the part's work, for as long as the service lives; begun when all parts have started. What it
+    ///     throws stops the service with code 70, and so does its return before the stop.
     ///   - stop: gives everything back, within a few seconds. After it `run` is cancelled and awaited.
     package init(
         _ name: String, start: @escaping @Sendable () async throws -> Void = {},

@@ -1,7 +1,8 @@
 package import HTTP
 import Synchronization
 
-/// Whether a service can do its work, as `/readyz` says it; and `/livez`, which says only that the process answers.
+/// Whether a service can do its work, as `/readyz` says it; and `/livez`, which says only that the process
+/// answers.
 package final class Readiness: Sendable {
     /// What a check found.
     package enum Finding: Hashable, Sendable {

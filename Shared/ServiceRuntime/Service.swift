@@ -60,7 +60,8 @@ package struct ServiceContext: Sendable {
 
     /// The HTTP server as a part, with the health routes: the last to start and the first to stop.
     ///
-    /// `translate` is the service's table from its errors to problems. `configure` may tighten the server's limits.
+    /// `translate` is the service's table from its errors to problems. `configure` may tighten the server's
+    /// limits.
     package func httpPart(
         routes: [Route], translate: @escaping @Sendable (any Error) -> Problem? = { _ in nil },
         configure: (inout HTTPServerConfiguration) -> Void = { _ in }

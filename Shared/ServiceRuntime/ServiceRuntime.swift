@@ -3,7 +3,8 @@ import FoundationEssentials
 import Glibc
 import Observability
 
-/// The entry point of every service: reads the command line and the settings, then serves or does what was asked.
+/// The entry point of every service: reads the command line and the settings, then serves or does what was
+/// asked.
 package enum ServiceRuntime {
     /// What `@main` calls; ends the process.
     package static func run(_ service: Service) async -> Never {
@@ -103,7 +104,8 @@ package enum ServiceRuntime {
 
     /// What has to be set before other threads exist.
     private static func prepareProcess() {
-        // Each arena of malloc keeps memory of its own: with one for every thread an idle service is twice as large.
+        // Each arena of malloc keeps memory of its own: with one for every thread an idle service is twice as
+        // large.
         shop_limit_malloc_arenas(2)
         // A client that leaves is an error of write(2), not the end of the process.
         signal(SIGPIPE, SIG_IGN)

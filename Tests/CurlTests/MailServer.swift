@@ -19,7 +19,8 @@ final class MailServer: Sendable {
     var deliveries: [Delivery] { stored.withLock { $0 } }
     var connectionCount: Int { connections.load(ordering: .relaxed) }
 
-    /// Starts to listen; `replies` has answers other than the usual for some verbs, such as `["RCPT": "550 no"]`.
+    /// Starts to listen; `replies` has answers other than the usual for some verbs, such as `["RCPT": "550
+    /// no"]`.
     init(replies: [String: String] = [:]) throws {
         self.replies = replies
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

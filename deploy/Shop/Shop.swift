@@ -22,6 +22,9 @@ struct Shop: Sendable {
     /// - Parameters:
     ///   - schema: where unqualified names are looked up.
     ///   - patience: how long one statement may take.
+    ///   - body: is done when it returns; the connection is closed then.
+    /// - Returns: what `body` returns.
+    /// - Throws: what `body` throws; `PostgresError`, `Failure` where there is no connection.
     func withDatabase<Value: Sendable>(
         schema: String? = nil, patience: Duration = .seconds(60),
         _ body: (PostgresConnection) async throws -> Value

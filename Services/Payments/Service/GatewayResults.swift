@@ -52,7 +52,8 @@ struct GatewayResults: Sendable {
                 return try await write(requests)
             } catch let error as PostgresError where error.classification == .transient && !stop.isSet {
                 if backoff.attempt % 10 == 0 {
-                    logger.warning("answers not committed, trying again", metadata: [LogKey.error: "\(error)"])
+                    logger.warning(
+                        "answers not committed, trying again", metadata: [LogKey.error: "\(error)"])
                 }
                 await stop.sleep(backoff.next())
             }
@@ -65,7 +66,8 @@ struct GatewayResults: Sendable {
         for request in requests {
             let order = request.call.id.orderID.description
             switch request.answer {
-            case .gatewayDeclined(let reason): logger.flow(.refused, order: order, "gateway declined", detail: reason)
+            case .gatewayDeclined(let reason):
+                logger.flow(.refused, order: order, "gateway declined", detail: reason)
             case .gatewayRefunded: logger.flow(.compensated, order: order, "gateway refunded")
             case .gatewayCaptured, .reserved, .cancelling: break
             }

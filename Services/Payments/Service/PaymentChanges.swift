@@ -39,7 +39,8 @@ struct PaymentChanges: Sendable {
         payments[order] = payment
         for effect in decision.effects {
             switch effect {
-            case .callGateway(let call): calls.append(OutstandingCall(orderID: order, call: call, cause: cause))
+            case .callGateway(let call):
+                calls.append(OutstandingCall(orderID: order, call: call, cause: cause))
             case .post(let posting): entries += posting.entries(for: order)
             case .captured, .declined, .voided, .refunded:
                 if let event = try payment.event(for: effect, cause: cause, at: now) { events.append(event) }

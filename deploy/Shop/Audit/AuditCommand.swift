@@ -23,10 +23,12 @@ enum AuditCommand {
             Postgres is read in one snapshot, so it can be asked while the shop runs. Exits with 1 on a violation.
             """,
         run: { arguments, shop in
-            let findings = try await findings(arguments, shop)
-            shop.console.show(table(of: findings), asJSON: arguments.has("--json"))
+            let findings = try await findings(arguments, shop).inOrder
             let violated = findings.filter { ($0.violations ?? 0) > 0 }
-            if !arguments.has("--json") {
+            if arguments.has("--json") {
+                shop.console.say(table(of: findings, withExamples: true).json)
+            } else {
+                shop.console.say(table(of: findings, withExamples: false).text)
                 for finding in violated {
                     shop.console.say("\n\(finding.check) \(finding.says):")
                     for example in finding.examples { shop.console.say("  \(example.oneLine)") }
@@ -74,13 +76,29 @@ enum AuditCommand {
         return findings
     }
 
-    private static func table(of findings: [Finding]) -> Table {
-        var table = Table("check", "state", "violations", "says")
+    private static func table(of findings: [Finding], withExamples: Bool) -> Table {
+        var table =
+            withExamples
+            ? Table("check", "state", "violations", "says", "examples")
+            : Table("check", "state", "violations", "says")
         for finding in findings {
-            table.add(
+            let cells: [Table.Cell] = [
                 .text(finding.check), .text(finding.state), finding.violations.map { .number($0) } ?? .none,
-                .text(finding.says))
+                .text(finding.says),
+            ]
+            table.add(cells + (withExamples ? [.texts(finding.examples)] : []))
         }
         return table
+    }
+}
+
+extension [Finding] {
+    /// S1 to S7, then H1 to H6; those of one name as they were.
+    fileprivate var inOrder: [Finding] {
+        enumerated().sorted { left, right in
+            let (one, other) = (left.element.check, right.element.check)
+            if one == other { return left.offset < right.offset }
+            return one.prefix(1) == other.prefix(1) ? one < other : one > other
+        }.map(\.element)
     }
 }

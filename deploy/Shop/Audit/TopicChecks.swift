@@ -24,7 +24,7 @@ enum TopicChecks {
                 try await OutboxRows.snapshot(cluster: cluster, $0)
             }
         }
-        let scan = try await TopicScan.run(shop)
+        let scan = try await TopicScan.run(shop, without: try await letters(cluster, shop))
         var comparison = Comparison(scan)
         for service in Shop.services {
             let (before, snapshot) = (comparison, snapshots[service] ?? "1:1:")
@@ -32,13 +32,8 @@ enum TopicChecks {
                 try await OutboxRows.compare(before, snapshot: snapshot, $0)
             }
         }
-        var letters: Set<TopicScan.Position> = []
-        for service in Shop.services {
-            letters.formUnion(
-                try await shop.withDatabase(schema: service) {
-                    try await OutboxRows.letters(cluster: cluster, $0)
-                })
-        }
+        // Again, for those that were set aside meanwhile.
+        let letters = try await letters(cluster, shop)
         var phantoms = Violations()
         for position in comparison.unknown.values where !letters.contains(position) {
             phantoms.add(TopicScan.describe(position))
@@ -50,6 +45,19 @@ enum TopicChecks {
             comparison.lost.finding("H1", lostSays), phantoms.finding("H2", phantomSays),
             scan.inversions.finding("H3", orderSays), scan.wanderers.finding("H4", homeSays),
         ]
+    }
+}
+
+extension TopicChecks {
+    private static func letters(_ cluster: String, _ shop: Shop) async throws -> Set<TopicScan.Position> {
+        var letters: Set<TopicScan.Position> = []
+        for service in Shop.services {
+            letters.formUnion(
+                try await shop.withDatabase(schema: service) {
+                    try await OutboxRows.letters(cluster: cluster, $0)
+                })
+        }
+        return letters
     }
 }
 
@@ -68,7 +76,7 @@ private struct Comparison: Sendable {
         unknown = scan.events
     }
 
-    /// - Parameter isPublished: by the time the topics were read, and still to be found there.
+    /// Takes a row; it is published if it was by the time the topics were read, and is still to be found there.
     mutating func take(_ id: Identifier, topic: String, isPublished: Bool) {
         unknown[id] = nil
         guard isPublished, events[id] == nil, !trimmed.contains(topic) else { return }

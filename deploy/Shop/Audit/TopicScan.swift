@@ -4,7 +4,7 @@ import Kernel
 
 /// Everything that stood in the topics when the scan began, read once from beginning to end.
 struct TopicScan: Sendable {
-    /// Where a record stands. Small, since there is one for each event ever published.
+    /// Where a record stands; small, since there is one for each event ever published.
     struct Position: Hashable, Sendable {
         let topic: Int16
         let partition: Int16
@@ -22,6 +22,8 @@ struct TopicScan: Sendable {
     /// Topics of which retention has deleted records.
     private(set) var trimmed: Set<String> = []
     private(set) var records: Int64 = 0
+    /// Records that services have set aside: nothing they say counts.
+    private let setAside: Set<Position>
     private var versions: [VersionKey: Int64] = [:]
     private var homes: [String: Int32] = [:]
     private var nextOffsets: [TopicPartition: Int64] = [:]
@@ -48,10 +50,18 @@ struct TopicScan: Sendable {
     /// How long the brokers may bring nothing before the scan gives up.
     private static let patience = Duration.seconds(30)
 
+    private init(setAside: Set<Position>) { self.setAside = setAside }
+
+    /// Reads the topics up to where they end now.
+    ///
+    /// - Parameters:
+    ///   - shop: where the brokers are.
+    ///   - setAside: the dead letters, which somebody else wrote and no service has handled.
+    /// - Returns: what stands there.
     /// - Throws: `KafkaError`; `Failure` where the brokers stop answering.
-    static func run(_ shop: Shop) async throws -> TopicScan {
-        let limits = try await shop.withKafka { try await TopicCommands.offsets(of: "shop", $0) }
-        var scan = TopicScan()
+    static func run(_ shop: Shop, without setAside: Set<Position>) async throws -> TopicScan {
+        let limits = try await shop.withKafka { try await TopicCommands.offsets(of: nil, $0) }
+        var scan = TopicScan(setAside: setAside)
         scan.trimmed = Set(limits.filter { $0.value.beginning > 0 }.map(\.key.topic))
         var waiting = Set(limits.filter { $0.value.end > $0.value.beginning }.keys)
         guard !waiting.isEmpty else { return scan }
@@ -90,6 +100,7 @@ struct TopicScan: Sendable {
             let position = Self.position(
                 topic: record.topic, partition: record.partition, offset: record.offset)
         else { return }
+        guard !setAside.contains(position) else { return }
         guard let event = try? CloudEvent(headers: record.headers), event.type == record.topic else {
             return strangers.append(position)
         }

@@ -27,7 +27,10 @@ enum Parsed: Sendable {
 struct Parser: Sendable {
     let groups: [CommandGroup]
 
+    /// Finds the command and checks what was said against it.
+    ///
     /// - Parameter words: without the program's name.
+    /// - Returns: what to run, or the help that was asked for.
     /// - Throws: `UsageError`, whose text says what to do.
     func parse(_ words: [String]) throws(UsageError) -> Parsed {
         guard let name = words.first else { return .help(Help(groups).overview) }

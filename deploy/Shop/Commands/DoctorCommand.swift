@@ -51,7 +51,7 @@ enum Diagnosis {
             }
         } catch {
             return [
-                .wrong("postgres", "\(explain(error, shop.settings)): is it running, and DATABASE_URL right?")
+                .wrong("postgres", "\(explain(error, shop.settings)): start it, or set DATABASE_URL")
             ]
         }
     }
@@ -127,7 +127,9 @@ enum Diagnosis {
             for service in Shop.services { symptoms += await ofOutbox(service, cluster: cluster, shop) }
             return symptoms
         } catch {
-            return [.wrong("kafka", "\(explain(error, shop.settings)): is it running?")]
+            return [
+                .wrong("kafka", "\(explain(error, shop.settings)): start it, or set KAFKA_BOOTSTRAP_SERVERS")
+            ]
         }
     }
 
@@ -199,7 +201,7 @@ enum Diagnosis {
             default: return .wrong(service, "another program answers at \(url): set \(setting.rawValue)")
             }
         } catch {
-            return .wrong(service, "\(explain(error, shop.settings)): start it, or set \(setting.rawValue)")
+            return .wrong(service, "\(explain(error, shop.settings)) Start it, or set \(setting.rawValue)")
         }
     }
 }

@@ -66,10 +66,11 @@ enum OrderCommands {
         ],
         run: { arguments, shop in
             let orders = try await orders(arguments, limit: arguments.number("--limit") ?? 20, shop)
-            var table = Table("order", "status", "customer", "lines", "total", "placed")
+            var table = Table("order", "status", "reason", "customer", "lines", "total", "placed")
             for order in orders {
                 table.add(
-                    .text(order.id.description), .text(order.words), .text(order.customerId),
+                    .text(order.id.description), .text(order.status), order.reason.map { .text($0) } ?? .none,
+                    .text(order.customerId),
                     .number(Int64(order.lines.count)), .text(order.total.text),
                     .text(order.createdAt.description))
             }

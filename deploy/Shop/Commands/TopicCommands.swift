@@ -10,7 +10,7 @@ enum TopicCommands {
         details: "RECORDS counts what Kafka keeps now; a compacted topic may hold fewer than that.",
         run: { arguments, shop in
             let (found, ends) = try await shop.withKafka { admin in
-                (try await admin.topics(timeout: Shop.brokerTimeout), try await offsets(of: "shop", admin))
+                (try await admin.topics(timeout: Shop.brokerTimeout), try await offsets(of: nil, admin))
             }
             let partitions = Dictionary(
                 found.map { ($0.name, $0.partitions) }, uniquingKeysWith: { first, _ in first })
@@ -57,7 +57,7 @@ enum TopicCommands {
             return .success
         })
 
-    static func offsets(of group: String, _ admin: KafkaAdmin) async throws -> [TopicPartition: PartitionLag]
+    static func offsets(of group: String?, _ admin: KafkaAdmin) async throws -> [TopicPartition: PartitionLag]
     {
         try await admin.groupLag(group: group, topics: Topic.all.map(\.name), timeout: Shop.brokerTimeout)
     }

@@ -7,7 +7,7 @@ struct Console: Sendable {
 
     init(write: @escaping @Sendable (_ text: String, _ isError: Bool) -> Void) { self.write = write }
 
-    /// The streams of the process. A closed pipe ends the process, as it should a filter.
+    /// The streams of the process; a closed pipe ends the process, as it should a filter.
     static let standard = Console { text, isError in
         var bytes = Array((text + "\n").utf8)[...]
         while !bytes.isEmpty {

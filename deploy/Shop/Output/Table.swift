@@ -7,6 +7,7 @@ struct Table: Sendable {
         /// A length of time in seconds.
         case seconds(Double)
         case bool(Bool)
+        case texts([String])
         /// There is no value: `-` for people, `null` for programs.
         case none
     }
@@ -17,7 +18,9 @@ struct Table: Sendable {
 
     init(_ columns: String...) { self.columns = columns }
 
-    mutating func add(_ cells: Cell...) {
+    mutating func add(_ cells: Cell...) { add(cells) }
+
+    mutating func add(_ cells: [Cell]) {
         precondition(cells.count == columns.count, "\(cells.count) cells for \(columns.count) columns")
         rows.append(cells)
     }
@@ -66,7 +69,7 @@ extension Table.Cell {
     fileprivate var isNumber: Bool {
         switch self {
         case .number, .seconds: true
-        case .text, .bool, .none: false
+        case .text, .bool, .texts, .none: false
         }
     }
 
@@ -76,6 +79,7 @@ extension Table.Cell {
         case .number(let number): String(number)
         case .seconds(let seconds): Table.Cell.duration(seconds)
         case .bool(let value): value ? "yes" : "no"
+        case .texts(let texts): texts.joined(separator: ", ").oneLine
         case .none: "-"
         }
     }
@@ -86,6 +90,7 @@ extension Table.Cell {
         case .number(let number): String(number)
         case .seconds(let seconds): JSONText.number(seconds)
         case .bool(let value): String(value)
+        case .texts(let texts): JSONText.array(texts)
         case .none: "null"
         }
     }

@@ -15,6 +15,7 @@ final class SandboxGateway: PaymentGateway {
     private let captures: GroupCommit<CaptureRequest, Result<SandboxCharge, GatewayError>>
     private let refunds: GroupCommit<RefundRequest, Result<Void, GatewayError>>
     private let pool: PostgresPool
+    private let schema: String
     private let timeLimit: Duration
     private let logger: Logger
     private let stop = StopFlag()
@@ -23,12 +24,18 @@ final class SandboxGateway: PaymentGateway {
     ///   - pool: of the role `gateway`, for nobody else; closed at the end of `run()`.
     ///   - timeLimit: how long a call waits for its answer, as an HTTP client would.
     ///   - slowness: how long `tok_slow` takes from the first call on.
-    init(pool: PostgresPool, timeLimit: Duration, slowness: Duration, logger: Logger) {
+    init(
+        pool: PostgresPool, schema: String = SandboxGateway.schema, timeLimit: Duration, slowness: Duration,
+        logger: Logger
+    ) {
         let store = SandboxStore(pool: pool, slowness: slowness, logger: logger)
         self.pool = pool
+        self.schema = schema
         self.timeLimit = timeLimit
         self.logger = logger
-        captures = GroupCommit(batchMax: Self.batchMax, waitingMax: Self.waitingMax) { await store.capture($0) }
+        captures = GroupCommit(batchMax: Self.batchMax, waitingMax: Self.waitingMax) {
+            await store.capture($0)
+        }
         refunds = GroupCommit(batchMax: Self.batchMax, waitingMax: Self.waitingMax) { await store.refund($0) }
     }
 
@@ -36,18 +43,22 @@ final class SandboxGateway: PaymentGateway {
     ///
     /// - Throws: `MigrationError` when its schema is not up to date, which `payments migrate` repairs.
     func run() async throws {
-        try await awaitSchema()
+        let schema: Result<Void, any Error>
+        do { schema = .success(try await awaitSchema()) } catch { schema = .failure(error) }
+        // Without its tables it still answers: that it can't.
+        if case .failure = schema { close() }
         async let captures: Void = captures.run()
         async let refunds: Void = refunds.run()
         _ = await (captures, refunds)
         await pool.close()
+        try schema.get()
     }
 
     private func awaitSchema() async throws {
         var backoff = Backoff()
         while !stop.isSet {
             do {
-                return try await Migrator(schema: Self.schema).verify(sandboxMigrations, on: pool)
+                return try await Migrator(schema: schema).verify(sandboxMigrations, on: pool)
             } catch let error as PostgresError where error.classification == .transient {
                 await stop.sleep(backoff.next())
             }

@@ -18,7 +18,9 @@ struct IncomingEvent: Sendable {
                     orderID: $0.orderId, message: .reserved(Charge(amount: $0.total, token: $0.paymentToken)))
             }
         case OrderCancelling.topic.name:
-            try record.decode(OrderCancelling.self) { IncomingEvent(orderID: $0.orderId, message: .cancelling) }
+            try record.decode(OrderCancelling.self) {
+                IncomingEvent(orderID: $0.orderId, message: .cancelling)
+            }
         default: throw .unknownType(record.topic, topic: record.topic)
         }
     }

@@ -96,7 +96,8 @@ enum GatewayCallStore {
 extension OutstandingCall {
     fileprivate init(row: PostgresRow) throws {
         let id = try row.identifier(0)
-        guard let kind = Posting.Kind(rawValue: try row.string(1)), let charge = try Charge(row: row, column: 4)
+        guard let kind = Posting.Kind(rawValue: try row.string(1)),
+            let charge = try Charge(row: row, column: 4)
         else { throw StoredPaymentError(orderID: id) }
         let call: GatewayCall =
             switch kind {

@@ -13,7 +13,8 @@ enum LedgerStore {
 
     private static let read = PostgresStatement(
         "ledger_entry.read",
-        "SELECT order_id, kind, account, amount, currency FROM ledger_entry WHERE order_id = ANY ($1) ORDER BY id")
+        "SELECT order_id, kind, account, amount, currency FROM ledger_entry WHERE order_id = ANY ($1) ORDER BY id"
+    )
 
     static func append(_ entries: [LedgerEntry], at time: Timestamp, in transaction: PostgresTransaction) {
         guard !entries.isEmpty else { return }
@@ -28,7 +29,8 @@ enum LedgerStore {
         try await pool.query(read(orders)).map { row in
             let id = try row.identifier(0)
             guard let kind = Posting.Kind(rawValue: try row.string(1)),
-                let account = LedgerEntry.Account(rawValue: try row.string(2)), let currency = Currency(try row.string(4))
+                let account = LedgerEntry.Account(rawValue: try row.string(2)),
+                let currency = Currency(try row.string(4))
             else { throw StoredPaymentError(orderID: id) }
             return LedgerEntry(
                 orderId: id, kind: kind, account: account,

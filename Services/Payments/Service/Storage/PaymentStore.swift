@@ -51,7 +51,8 @@ enum PaymentStore {
         let charges = sorted.map(\.state.charge)
         let result = try await transaction.query(
             insert(
-                sorted.map(\.orderID), charges.map { $0?.amount.amount }, charges.map { $0?.amount.currency.code },
+                sorted.map(\.orderID), charges.map { $0?.amount.amount },
+                charges.map { $0?.amount.currency.code },
                 charges.map { $0?.token }, sorted.map(\.state.status.rawValue), time))
         return Set(try result.map { try $0.identifier(0) })
     }
