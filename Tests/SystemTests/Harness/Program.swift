@@ -28,7 +28,7 @@ final class Program: Sendable {
         let path = folder.appendingPathComponent(name)
         guard FileManager.default.isExecutableFile(atPath: path.path) else { throw NotThere(path: path.path) }
         if !FileManager.default.fileExists(atPath: log.path) {
-            FileManager.default.createFile(atPath: log.path, contents: nil)
+            _ = FileManager.default.createFile(atPath: log.path, contents: nil)
         }
         let output = try FileHandle(forWritingTo: log)
         defer { try? output.close() }

@@ -15,6 +15,10 @@ struct Topics: Sendable {
         }
     }
 
+    struct NotRead: Error {
+        let rest: [TopicPartition]
+    }
+
     /// Forgets what an earlier shop has left on the broker.
     ///
     /// - Throws: `NotEmpty` where topics can't be deleted.
@@ -56,9 +60,7 @@ struct Topics: Sendable {
                 let batch = try await reader.poll(max: 10_000, timeout: .seconds(1))
                 records += batch.records
                 open.subtract(batch.ended)
-                guard ContinuousClock.now < deadline else {
-                    throw NotInTime(what: "all topics are read", waited: .seconds(60), place: #fileID)
-                }
+                guard ContinuousClock.now < deadline else { throw NotRead(rest: open.sorted()) }
             }
             await reader.close()
             return records

@@ -35,10 +35,11 @@ struct RawSocket: ~Copyable {
     private let descriptor: Int32
 
     /// - Parameter seconds: how long one read or write may take.
-    init(port: Int, seconds: Int = 20) throws {
+    init(port: Int, seconds: Int = 20) throws { descriptor = try Self.connected(to: port, seconds) }
+
+    private static func connected(to port: Int, _ seconds: Int) throws -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw NoAnswer(reason: "no socket, error \(errno)") }
-        self.descriptor = descriptor
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = UInt16(port).bigEndian
@@ -52,7 +53,12 @@ struct RawSocket: ~Copyable {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard result == 0 else { throw NoAnswer(reason: "no connection to \(port), error \(errno)") }
+        guard result == 0 else {
+            let code = errno
+            close(descriptor)
+            throw NoAnswer(reason: "no connection to \(port), error \(code)")
+        }
+        return descriptor
     }
 
     deinit { close(descriptor) }
