@@ -106,7 +106,7 @@ let package = Package(
         tests("CurlTests", ["Curl", "HTTP", "Observability"]),
         tests("ServiceRuntimeTests", ["ServiceRuntime", "HTTP", "Observability"]),
         tests("TidyTests", []),
-        tests("SystemTests", ["Contracts", "Curl", "Kafka", "Kernel", "Postgres"]),
+        tests("SystemTests", ["Contracts", "Kafka", "Kernel", "Observability", "Postgres"]),
     ] + service("Orders") + service("Inventory") + service("Payments")
         + service("Notifications", extra: ["Curl"])
 )

@@ -11,6 +11,8 @@ import Synchronization
 package final class OutboxRelay: Sendable {
     /// The most rows in flight; each has its place in librdkafka's queue.
     static let batchMax = 2000
+    /// How long a relay with nothing to publish may not have noticed that it was deposed or rewound.
+    static let lookInterval = Duration.seconds(1)
 
     private let service: String
     private let database: PostgresConfiguration
@@ -124,6 +126,7 @@ package final class OutboxRelay: Sendable {
         guard var cursor = try await store.takeCursor() else { throw DeposedError() }
         cursor.until = try await store.nextTick(after: cursor)
         var (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
+        var lastLook = ContinuousClock.now
         while true {
             if let last = rows.last, let end = until {
                 try await send(rows, with: producer)
@@ -139,6 +142,11 @@ package final class OutboxRelay: Sendable {
                 if stop.isSet { return }
                 await wake.wait()
                 (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
+                // Moving the cursor tells that somebody has rewound it, but with nothing to publish it never moves.
+                if rows.isEmpty, ContinuousClock.now - lastLook > Self.lookInterval {
+                    guard try await store.holds(cursor) else { throw DeposedError() }
+                    lastLook = .now
+                }
                 continue
             }
             let wasBehind = cursor.until != nil

@@ -47,6 +47,10 @@ struct OutboxStore: Sendable {
         WHERE cluster_id = $1 AND version = $3 AND epoch = $4
         """)
 
+    private static let holds = PostgresStatement(
+        "outbox_cursor.holds",
+        "SELECT FROM outbox_cursor WHERE cluster_id = $1 AND version = $2 AND epoch = $3")
+
     /// $1: the cursor, $2: the window's end or null for now, $3: the last number of the window that is done.
     private static let read = PostgresStatement(
         "outbox.read",
@@ -88,6 +92,11 @@ struct OutboxStore: Sendable {
     func takeCursor() async throws -> Cursor? {
         guard let row = try await connection.query(Self.take(clusterID)).first else { return nil }
         return Cursor(snapshot: try row.string(0), version: try row.int64(1), epoch: try row.int64(2))
+    }
+
+    /// Whether the cursor is still ours and stands where we left it.
+    func holds(_ cursor: Cursor) async throws -> Bool {
+        try await connection.query(Self.holds(clusterID, cursor.version, cursor.epoch)).rowCount == 1
     }
 
     /// The end of the next window that is known to be short, where the relay is far behind; nil for "up to now".
