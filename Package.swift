@@ -86,14 +86,16 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "Contracts", "Kernel", "OrdersDomain", "InventoryDomain", "PaymentsDomain", "NotificationsDomain",
+                "Contracts", "Kernel", "OrdersDomain", "InventoryDomain", "PaymentsDomain",
+                "NotificationsDomain",
             ],
             path: "Tests/Simulation", exclude: ["README.md"], swiftSettings: settings),
         tool("Simulate", ["Simulation"], path: "Simulation"),
         tests(
             "SimulationTests",
             [
-                "Simulation", "Kernel", "OrdersDomain", "InventoryDomain", "PaymentsDomain", "NotificationsDomain",
+                "Simulation", "Kernel", "OrdersDomain", "InventoryDomain", "PaymentsDomain",
+                "NotificationsDomain",
             ]),
         tests("KernelTests", ["Kernel"]),
         tests("ContractsTests", ["Contracts", "Kernel"], exclude: ["Golden"]),
