@@ -37,8 +37,8 @@ enum HeadChecks {
         return [unpublished.finding("H5", publishedSays), unread.finding("H5", readSays)]
     }
 
-    /// Finds the dead letters that wait for a person; nil `expected` means that there should be none, a number that so
-    /// many records were spoilt on purpose.
+    /// Finds the dead letters that wait for a person; nil `expected` means that there should be none, a
+    /// number that so many records were spoilt on purpose.
     static func letters(expected: Int?, on connection: PostgresConnection) async throws -> Finding {
         var violations = Violations()
         var count: Int64 = 0

@@ -2,10 +2,11 @@ import Postgres
 
 /// The services' roles and schemas: each service has one of both, of its own name, and can reach no other.
 ///
-/// A role may read and write the rows of its schema and change no table: tables are the migrations' alone, which run as
-/// the administrator.
+/// A role may read and write the rows of its schema and change no table: tables are the migrations' alone,
+/// which run as the administrator.
 enum Roles {
-    /// The sandbox of the payment gateway is an outside company, so it has a schema and a role as the services do.
+    /// The sandbox of the payment gateway is an outside company, so it has a schema and a role as the
+    /// services do.
     static let names = Shop.services + ["gateway"]
 
     private static let existing = PostgresStatement.once(
@@ -60,7 +61,8 @@ enum Roles {
         """
     }
 
-    /// The limits are the same as the services set for themselves; here they hold for a person with `psql` too.
+    /// The limits are the same as the services set for themselves; here they hold for a person with `psql`
+    /// too.
     private static func rights(of role: String, password: String, database: String) -> String {
         let others = names.filter { $0 != role }
         return """
