@@ -107,7 +107,7 @@ let package = Package(
         tests("ServiceRuntimeTests", ["ServiceRuntime", "HTTP", "Observability"]),
         tests("ShopToolTests", ["ShopTool", "Contracts", "Kafka", "Kernel", "Observability", "Postgres"]),
         tests("TidyTests", []),
-        tests("SystemTests", ["Contracts", "Curl", "Kafka", "Kernel", "Postgres"]),
+        tests("SystemTests", ["Contracts", "Kafka", "Kernel", "Observability", "Postgres"]),
     ] + service("Orders") + service("Inventory") + service("Payments")
         + service("Notifications", extra: ["Curl"])
 )

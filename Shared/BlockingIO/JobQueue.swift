@@ -20,6 +20,8 @@ final class JobQueue: @unchecked Sendable {
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var jobs: [Entry] = []
     private var isFinished = false
+    /// Whether the thread sleeps and nobody has woken it yet; touched only with `mutex` held.
+    private var isWaiting = false
 
     init() {
         pthread_mutex_init(mutex, nil)
@@ -36,8 +38,11 @@ final class JobQueue: @unchecked Sendable {
     func append(_ entry: Entry) {
         pthread_mutex_lock(mutex)
         jobs.append(entry)
-        pthread_cond_signal(condition)
+        // Woken under the lock, the thread would only run into it; awake, it needs no system call.
+        let needsWakeUp = isWaiting
+        isWaiting = false
         pthread_mutex_unlock(mutex)
+        if needsWakeUp { pthread_cond_signal(condition) }
     }
 
     /// Lets the thread end when it has nothing left to do.
@@ -57,7 +62,9 @@ final class JobQueue: @unchecked Sendable {
         defer { pthread_mutex_unlock(mutex) }
         while jobs.isEmpty {
             guard !isFinished else { return false }
+            isWaiting = true
             pthread_cond_wait(condition, mutex)
+            isWaiting = false
         }
         swap(&jobs, &batch)
         return true

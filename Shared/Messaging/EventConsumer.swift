@@ -261,6 +261,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
 
     private func committed(_ handled: Handled, messages: [Incoming<Handler.Message>], letters: [DeadLetter]) {
         if !handled.events.isEmpty { relay.eventsWritten() }
+        report(messages)
         handled.afterCommit?()
         for letter in letters {
             logger.error(
@@ -272,6 +273,10 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
                 ])
         }
         for alarm in handled.alarms { logger.error("impossible event", metadata: [LogKey.error: alarm]) }
+    }
+
+    /// Shows people what was heard, and how long after it was said.
+    private func report(_ messages: [Incoming<Handler.Message>]) {
         guard logger.logLevel <= .info else { return }
         let now = Timestamp.now()
         for message in messages where message.event.correlationID != nil {

@@ -141,12 +141,12 @@ package final class OutboxRelay: Sendable {
             guard let end = until ?? cursor.until else {
                 if stop.isSet { return }
                 await wake.wait()
+                (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
                 // Moving the cursor tells that somebody has rewound it, but with nothing to publish it never moves.
-                if ContinuousClock.now - lastLook > Self.lookInterval {
+                if rows.isEmpty, ContinuousClock.now - lastLook > Self.lookInterval {
                     guard try await store.holds(cursor) else { throw DeposedError() }
                     lastLook = .now
                 }
-                (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
                 continue
             }
             let wasBehind = cursor.until != nil

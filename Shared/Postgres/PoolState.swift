@@ -82,7 +82,7 @@ struct PoolState {
         return (nil, closers)
     }
 
-    mutating func noteConnectFailure() { backoff.noteFailure() }
+    mutating func noteConnectFailure(_ reason: String) { backoff.noteFailure(reason) }
 
     mutating func noteConnectSuccess() { backoff = Backoff() }
 
@@ -106,13 +106,16 @@ struct PoolState {
 /// When the next attempt to connect may be made, so that a server which comes back isn't met by all at once.
 struct Backoff {
     static let first = Duration.milliseconds(50)
-    static let longest = Duration.seconds(2)
+    static let longest = Duration.seconds(1)
 
     private(set) var notBefore = ContinuousClock.now
+    /// Why the last attempt failed.
+    private(set) var reason = ""
     private var failures = 0
 
     /// Half of the pause is fixed and half is random; it doubles with each failure in a row, up to `longest`.
-    mutating func noteFailure() {
+    mutating func noteFailure(_ reason: String) {
+        self.reason = reason
         let doubled = Backoff.first * (1 << min(failures, 10))
         failures += 1
         notBefore = .now + min(doubled, Backoff.longest) * Double.random(in: 0.5...1)

@@ -47,6 +47,7 @@ package actor PostgresConnection {
     /// Runs one query.
     ///
     /// - Throws: see `PostgresError`; unless it is `.server` or `.misuse`, the connection is gone.
+    @discardableResult
     package func query(_ query: PostgresQuery) async throws(PostgresError) -> PostgresResult {
         try await pipeline([query])[0]
     }
@@ -56,6 +57,7 @@ package actor PostgresConnection {
     /// Outside a transaction they take effect together or not at all.
     ///
     /// - Throws: the first error; then none of the results is given.
+    @discardableResult
     package func pipeline(_ queries: [PostgresQuery]) async throws(PostgresError) -> [PostgresResult] {
         guard !queries.isEmpty else { return [] }
         return try await interruptible { () throws(PostgresError) in

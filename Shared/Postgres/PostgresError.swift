@@ -81,6 +81,9 @@ extension PostgresError: CustomStringConvertible {
 
 extension ServerError: CustomStringConvertible {
     package var description: String {
-        "\(message) (SQLSTATE \(sqlState.rawValue)\(constraint.map { ", constraint \($0)" } ?? ""))"
+        // Libpq's own errors have no SQLSTATE.
+        if sqlState.rawValue.isEmpty { return message }
+        let violated = constraint.map { ", constraint \($0)" } ?? ""
+        return "\(message) (SQLSTATE \(sqlState.rawValue)\(violated))"
     }
 }

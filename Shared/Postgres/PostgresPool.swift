@@ -29,11 +29,13 @@ package final class PostgresPool: Sendable {
     ///
     /// - Throws: see `PostgresError`. After `.connectionLost` and `.deadlineExceeded` a statement that writes
     ///   may have taken effect.
+    @discardableResult
     package func query(_ query: PostgresQuery) async throws(PostgresError) -> PostgresResult {
         try await pipeline([query])[0]
     }
 
     /// Runs queries on any connection in one round trip; they take effect together or not at all.
+    @discardableResult
     package func pipeline(_ queries: [PostgresQuery]) async throws(PostgresError) -> [PostgresResult] {
         let connection = try await acquire()
         let result: Result<[PostgresResult], PostgresError>
@@ -143,22 +145,24 @@ extension PostgresPool {
     private func open(
         before deadline: ContinuousClock.Instant
     ) async throws(PostgresError) -> PostgresConnection {
-        var reason = "the server was away a moment ago"
         while true {
-            let (notBefore, isClosed) = state.withLock { ($0.backoff.notBefore, $0.isClosed) }
+            let (backoff, isClosed) = state.withLock { ($0.backoff, $0.isClosed) }
             guard !isClosed else { throw .closed }
-            if notBefore > .now {
-                guard notBefore < deadline else { throw .connectionFailed(reason) }
-                do { try await Task.sleep(until: notBefore, clock: .continuous) } catch { throw .cancelled }
+            if backoff.notBefore > .now {
+                guard backoff.notBefore < deadline else { throw .connectionFailed(backoff.reason) }
+                do {
+                    try await Task.sleep(until: backoff.notBefore, clock: .continuous)
+                } catch {
+                    throw .cancelled
+                }
             }
             do throws(PostgresError) {
                 let connection = try await PostgresConnection.connect(configuration, logger: logger)
                 state.withLock { $0.noteConnectSuccess() }
                 return connection
             } catch .connectionFailed(let failure) {
-                state.withLock { $0.noteConnectFailure() }
+                state.withLock { $0.noteConnectFailure(failure) }
                 logger.debug("postgres connection failed", metadata: [LogKey.error: failure])
-                reason = failure
             }
         }
     }

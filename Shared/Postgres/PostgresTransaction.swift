@@ -47,11 +47,13 @@ package final class PostgresTransaction: Sendable {
     ///
     /// - Throws: `PostgresError`, or what a check of an enqueued statement throws. Either way the transaction
     ///   can only be rolled back, even if the closure swallows the error.
+    @discardableResult
     package func query(_ query: PostgresQuery) async throws -> PostgresResult {
         try await pipeline([query])[0]
     }
 
     /// Runs queries, after everything that was enqueued, in one round trip; see `query`.
+    @discardableResult
     package func pipeline(_ queries: [PostgresQuery]) async throws -> [PostgresResult] {
         let (before, checks) = try takePending()
         do {

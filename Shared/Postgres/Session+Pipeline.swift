@@ -104,11 +104,6 @@ extension Session {
         }
     }
 
-    /// A session whose prepared statements are stale is given up: the next one prepares them anew.
-    private func refused(_ error: ServerError) -> PostgresError {
-        if error.isStalePlan { abandon() }
-        return .server(error)
-    }
 }
 
 extension PreparedStatement {

@@ -27,7 +27,7 @@ extension Session {
         guard PQstatus(handle) == CONNECTION_OK, PQenterPipelineMode(handle) == 1 else {
             throw lose(handle, after: firstError)
         }
-        if let firstError { throw .server(firstError) }
+        if let firstError { throw refused(firstError) }
     }
 
     /// Sends what is still to be sent and reads, until libpq has the next result, so that `PQgetResult` can't
@@ -61,6 +61,15 @@ extension Session {
     func lose(_ handle: OpaquePointer, after error: ServerError? = nil) -> PostgresError {
         let reason = error?.description ?? oneLine(String(cString: PQerrorMessage(handle)))
         return giveUp(.connectionLost(reason))
+    }
+
+    /// What to throw when the answer has been read to its end and has an error in it.
+    func refused(_ error: ServerError) -> PostgresError {
+        // An error that isn't the server's is one of the connection's.
+        if error.sqlState.rawValue.isEmpty { return giveUp(.connectionLost(error.message)) }
+        // The next session prepares its statements anew.
+        if error.isStalePlan { abandon() }
+        return .server(error)
     }
 
     private func giveUp(_ error: PostgresError) -> PostgresError {

@@ -22,7 +22,7 @@ final class Session {
         self.notices = notices
     }
 
-    deinit { if let handle { cpg_abandon(handle) } }
+    deinit { abandon() }
 
     var status: ConnectionStatus {
         guard let handle, PQstatus(handle) == CONNECTION_OK else { return .unusable }
@@ -50,6 +50,8 @@ final class Session {
     func abandon() {
         guard let handle else { return }
         self.handle = nil
+        // The notice log may be gone before the connection is.
+        PQsetNoticeReceiver(handle, { _, _ in }, nil)
         cpg_abandon(handle)
     }
 }
@@ -102,9 +104,10 @@ extension ServerError {
     }
 }
 
-/// Libpq ends its messages with a line break, and has several lines when it tried several addresses.
+/// Libpq ends its messages with a line break, has several lines when it tried several addresses, and indents
+/// those in which it guesses at reasons.
 func oneLine(_ message: String) -> String {
-    message.split(separator: "\n").joined(separator: "; ")
+    message.split(separator: "\n").filter { !$0.hasPrefix("\t") }.joined(separator: "; ")
 }
 
 /// Cuts off what class 22 quotes after a colon: `invalid input syntax for type uuid: "…"`.

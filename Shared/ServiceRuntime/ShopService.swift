@@ -200,17 +200,22 @@ extension Part {
         _ name: String, run: @escaping @Sendable () async throws -> Void,
         close: @escaping @Sendable () -> Void
     ) -> Part {
+        let begun = StopFlag()
         let ended = StopFlag()
         return Part(
             name,
             run: {
+                begun.set()
                 defer { ended.set() }
                 try await run()
             },
             stop: {
                 close()
                 let deadline = ContinuousClock.now + .seconds(5)
-                while !ended.isSet, .now < deadline { try? await Task.sleep(for: .milliseconds(5)) }
+                // Where another part failed to start, no loop has begun.
+                while begun.isSet, !ended.isSet, .now < deadline {
+                    try? await Task.sleep(for: .milliseconds(5))
+                }
             })
     }
 }

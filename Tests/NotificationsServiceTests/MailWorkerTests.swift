@@ -68,7 +68,7 @@ struct MailWorkerTests {
         try await NotificationsUnderTest.run { notifications in
             let id = Identifier.fresh()
             try await notifications.handle(
-                [.heard(.created, about: id), .heard(.confirmed, about: id)], byMail: true)
+                [.heard(.confirmed, about: id), .heard(.created, about: id)], byMail: true)
             let now = Timestamp.now()
             #expect(try await notifications.mails.sendDue(at: now) == 1)
             #expect(try await notifications.mails.sendDue(at: now) == 1)

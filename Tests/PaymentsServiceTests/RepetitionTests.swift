@@ -93,9 +93,7 @@ struct RepetitionTests {
         }
     }
 
-    @Test(arguments: [
-        "UPDATE ledger_entry SET amount = 1", "DELETE FROM ledger_entry", "TRUNCATE ledger_entry",
-    ])
+    @Test(arguments: ["UPDATE posting SET amount = 1", "DELETE FROM posting", "TRUNCATE posting"])
     func `the ledger can't be changed, even by its owner`(sql: String) async throws {
         try await PaymentsHouse.with { house in
             let error = await #expect(throws: PostgresError.self) {

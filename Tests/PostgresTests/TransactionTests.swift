@@ -174,7 +174,10 @@ struct TransactionTests {
         try await withTable { pool in
             let fence = PostgresStatement(
                 "fence",
-                "WITH moved AS (UPDATE item SET id = $2 WHERE id = $1 RETURNING 1) SELECT 1 / count(*) FROM moved"
+                """
+                WITH moved AS (UPDATE item SET id = $2 WHERE id = $1 RETURNING 1)
+                SELECT 1 / count(*) FROM moved
+                """
             )
             try await pool.transaction { transaction in
                 transaction.enqueue(insert(Int32(1)))

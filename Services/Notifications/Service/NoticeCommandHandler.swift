@@ -26,7 +26,7 @@ struct NoticeCommandHandler: BatchHandler {
         var messages: [NewMessage] = []
         var handled = Handled()
         let now = Timestamp.now()
-        for incoming in batch {
+        for incoming in batch.filter(\.isFirstOfOrder) + batch.filter({ !$0.isFirstOfOrder }) {
             let heard = incoming.message
             let decision = NoticeDecider.decide(
                 told[heard.orderID] ?? [], heard.message, order: heard.orderID)
@@ -53,5 +53,18 @@ struct NoticeCommandHandler: BatchHandler {
             }
         }
         return handled
+    }
+}
+
+extension Incoming<IncomingEvent> {
+    /// Whether nothing can have been told before it.
+    ///
+    /// Topics keep no order between them, so an order's end may stand before its beginning in a batch; the customer
+    /// should still hear the beginning first.
+    fileprivate var isFirstOfOrder: Bool {
+        switch message.message {
+        case .created: true
+        case .confirmed, .cancelled: false
+        }
     }
 }

@@ -74,15 +74,16 @@ final class GatewayWorker: Sendable {
 
     /// Works until `close()`; then ends the calls that are out, commits what was answered, and gives up the rest.
     func run() async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.results.run() }
-            group.addTask { await pulse(self.sweepNow, every: self.sweepInterval, until: self.stop) }
-            group.addTask { await self.sweep() }
-            await self.makeCalls()
-            await self.release()
-            self.results.close()
-            await group.waitForAll()
-        }
+        async let writing: Void = results.run()
+        // Ends with this scope at the latest, and is cancelled by it.
+        async let _ = pulse(sweepNow, every: sweepInterval, until: stop)
+        async let sweeping: Void = sweep()
+        await makeCalls()
+        // First, since it would take over again what is given up.
+        await sweeping
+        await release()
+        results.close()
+        await writing
     }
 
     /// Ends `run()`.
@@ -104,7 +105,9 @@ final class GatewayWorker: Sendable {
         }
     }
 
-    /// Asks once. Without an answer, the call goes back into the queue after a while.
+    /// Asks once.
+    ///
+    /// Without an answer, the call goes back into the queue after a while.
     private func attempt(_ call: OutstandingCall) async {
         do {
             let answer = try await ask(call)

@@ -13,7 +13,7 @@ struct PaymentChanges: Sendable {
     private(set) var events: [OutgoingEvent] = []
     private(set) var alarms: [String] = []
     private(set) var calls: [OutstandingCall] = []
-    private var entries: [LedgerEntry] = []
+    private var postings: [(orderID: Identifier, posting: Posting)] = []
 
     /// - Parameters:
     ///   - locked: the payments as the table has them, under lock.
@@ -41,7 +41,7 @@ struct PaymentChanges: Sendable {
             switch effect {
             case .callGateway(let call):
                 calls.append(OutstandingCall(orderID: order, call: call, cause: cause))
-            case .post(let posting): entries += posting.entries(for: order)
+            case .post(let posting): postings.append((order, posting))
             case .captured, .declined, .voided, .refunded:
                 if let event = try payment.event(for: effect, cause: cause, at: now) { events.append(event) }
             }
@@ -53,7 +53,7 @@ struct PaymentChanges: Sendable {
         let changed = payments.values.filter { $0.version > stored[$0.orderID] ?? 0 }
             .sorted { $0.orderID < $1.orderID }
         PaymentStore.update(changed, at: now, in: transaction)
-        LedgerStore.append(entries, at: now, in: transaction)
+        LedgerStore.post(postings, at: now, in: transaction)
         GatewayCallStore.insert(calls, lease: lease, in: transaction)
     }
 }

@@ -18,14 +18,12 @@ struct OrderEnding: Sendable {
 /// What another instance commits is found by one query over all waited-for ids, four times a second.
 final class OrderWaiters: Sendable {
     private struct Waiter {
-        let id: UInt64
         let until: ContinuousClock.Instant
         let continuation: CheckedContinuation<OrderEnding?, Never>
     }
 
     private struct State {
         var waiters: [Identifier: [Waiter]] = [:]
-        var last: UInt64 = 0
     }
 
     private let state = Mutex(State())
@@ -34,12 +32,16 @@ final class OrderWaiters: Sendable {
     ///
     /// An end that was committed before this call isn't noticed at once: look at the order after registering.
     func wait(for order: Identifier, until: ContinuousClock.Instant) async -> OrderEnding? {
-        await withCheckedContinuation { continuation in
-            state.withLock { state in
-                state.last += 1
-                state.waiters[order, default: []].append(
-                    Waiter(id: state.last, until: until, continuation: continuation))
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                state.withLock { state in
+                    state.waiters[order, default: []].append(Waiter(until: until, continuation: continuation))
+                }
+                if Task.isCancelled { release(order) }
             }
+        } onCancel: {
+            // A server that drains asks for answers now.
+            release(order)
         }
     }
 

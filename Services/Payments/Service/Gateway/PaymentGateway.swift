@@ -39,7 +39,9 @@ enum CaptureAnswer: Hashable, Sendable {
     case declined(reason: String)
 }
 
-/// Why there is no answer. None of them says anything about the money.
+/// Why there is no answer.
+///
+/// None of them says anything about the money.
 enum GatewayError: Error, Hashable {
     case timedOut
     /// It answered that it can't answer now: a 5xx.

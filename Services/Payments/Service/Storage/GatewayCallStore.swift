@@ -23,8 +23,9 @@ enum GatewayCallStore {
         WHERE gateway_call.order_id = answered.order_id AND gateway_call.kind = answered.kind
         """)
 
-    /// Skipping what others have locked is right here: another instance takes it, or its answer is being written.
     /// The oldest orders first, as their ids sort by time.
+    ///
+    /// Skipping what others have locked is right: another instance takes it, or its answer is being written.
     private static let take = PostgresStatement(
         "gateway_call.take",
         """

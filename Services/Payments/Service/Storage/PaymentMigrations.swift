@@ -1,7 +1,9 @@
 import Messaging
 import Postgres
 
-/// The schema `payments`. Append-only: what was released is never edited, only followed.
+/// The schema `payments`.
+///
+/// Append-only: what was released is never edited, only followed.
 let paymentMigrations: [Migration] = [
     messagingMigration,
     Migration(
@@ -41,30 +43,35 @@ let paymentMigrations: [Migration] = [
                 CONSTRAINT gateway_call_kind CHECK (kind IN ('capture', 'refund'))
             ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 
-            -- Money that moved: two entries each time, one the other's opposite. The key makes a capture or a refund
+            -- Money that moved, one row for each capture and each refund, which is only ever added. The key makes either
             -- happen once per order, whatever the code does.
-            CREATE TABLE ledger_entry (
-                id bigint GENERATED ALWAYS AS IDENTITY,
+            CREATE TABLE posting (
                 order_id uuid NOT NULL,
                 kind text NOT NULL,
-                account text NOT NULL,
                 amount bigint NOT NULL,
                 currency text NOT NULL,
                 at timestamptz NOT NULL,
-                PRIMARY KEY (order_id, kind, account),
-                CONSTRAINT ledger_entry_kind CHECK (kind IN ('capture', 'refund')),
-                CONSTRAINT ledger_entry_account CHECK (account IN ('gateway', 'customer')),
-                CONSTRAINT ledger_entry_amount CHECK (amount <> 0)
+                PRIMARY KEY (order_id, kind),
+                CONSTRAINT posting_kind CHECK (kind IN ('capture', 'refund')),
+                CONSTRAINT posting_amount CHECK (amount > 0)
             );
 
             -- A trigger and not a grant, since it holds for the owner of the table as well.
-            CREATE FUNCTION ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+            CREATE FUNCTION posting_is_final() RETURNS trigger LANGUAGE plpgsql AS $$
                 BEGIN
                     RAISE EXCEPTION 'the ledger is only ever appended to: post the opposite instead'
                         USING ERRCODE = 'insufficient_privilege';
                 END
             $$;
-            CREATE TRIGGER ledger_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_entry
-                FOR EACH STATEMENT EXECUTE FUNCTION ledger_is_append_only();
+            CREATE TRIGGER posting_is_final BEFORE UPDATE OR DELETE OR TRUNCATE ON posting
+                FOR EACH STATEMENT EXECUTE FUNCTION posting_is_final();
+
+            -- The ledger: two entries of each posting, one the other's opposite. Made of one row, they can't but sum
+            -- to zero.
+            CREATE VIEW ledger_entry AS
+                SELECT order_id, kind, account, sign * amount AS amount, currency, at
+                FROM posting CROSS JOIN LATERAL (VALUES
+                    ('gateway', CASE kind WHEN 'capture' THEN 1 ELSE -1 END),
+                    ('customer', CASE kind WHEN 'capture' THEN -1 ELSE 1 END)) AS side (account, sign);
             """),
 ]

@@ -106,7 +106,9 @@ extension StoredPayment {
     }
 }
 
-/// A row holds what no decider wrote: somebody changed it by hand. Nothing is done to the payment.
+/// A row holds what no decider wrote: somebody changed it by hand.
+///
+/// Nothing is done to the payment.
 struct StoredPaymentError: Error, CustomStringConvertible {
     let orderID: Identifier
     var description: String { "the payment of order \(orderID) contradicts itself" }

@@ -1,0 +1,211 @@
+import Foundation
+import Kafka
+import Observability
+import Postgres
+import Synchronization
+import TestSupport
+
+enum ServiceName: String, CaseIterable, Sendable { case orders, inventory, payments, notifications }
+
+/// The four services as processes, on a database of their own.
+final class RunningShop: Sendable {
+    /// The shop of the suite that runs.
+    @TaskLocal static var shared: RunningShop?
+
+    struct NotRunning: Error {}
+
+    /// - Throws: outside of the suite, which a test of it never is.
+    static var current: RunningShop {
+        get throws {
+            guard let shared else { throw NotRunning() }
+            return shared
+        }
+    }
+
+    let settings: Settings
+    let books: Books
+    let topics: Topics
+    private let address: DatabaseAddress
+    private let folder: URL
+    private let ports: [ServiceName: Int]
+    private let janitor: Janitor
+    private let running = Mutex<[ServiceName: Program]>([:])
+
+    private static let roles = ServiceName.allCases.map(\.rawValue) + ["gateway"]
+
+    /// What makes a second of waiting a moment here: the gateway is given up soon, and slow is not that slow.
+    private static let quick = ["GATEWAY_TIMEOUT_SECONDS": "0.3", "SANDBOX_SLOW_SECONDS": "0.5"]
+
+    private init(_ settings: Settings, database: String, folder: URL) throws {
+        self.settings = settings
+        self.folder = folder
+        address = try DatabaseAddress(settings.postgres, database: database)
+        var configuration = PostgresConfiguration(url: address.url, applicationName: "system tests")
+        configuration.statementTimeout = .seconds(30)
+        books = Books(pool: PostgresPool(configuration: configuration, logger: RecordedLog().logger))
+        topics = Topics(
+            configuration: KafkaConfiguration(
+                bootstrapServers: settings.bootstrapServers, clientID: "system-tests",
+                fetchWaitMilliseconds: settings.fetchWaitMilliseconds))
+        var ports: [ServiceName: Int] = [:]
+        for name in ServiceName.allCases { ports[name] = try freePort(besides: Set(ports.values)) }
+        self.ports = ports
+        janitor = try Janitor()
+    }
+
+    /// Sets up a shop on an empty database and empty topics, starts it, and takes all of it back afterwards.
+    static func withShop(_ body: (RunningShop) async throws -> Void) async throws {
+        let settings = try Settings.fromEnvironment()
+        let database = "shop_\(String(UInt64.random(in: 0...UInt64.max), radix: 36))"
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(database)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let shop = try RunningShop(settings, database: database, folder: folder)
+        do {
+            try await settings.postgres.administrate("CREATE DATABASE \(database)")
+            try await shop.topics.clear(settings.brokerKind)
+            let setup = try await shop.tool("setup")
+            guard setup.code == 0 else { throw ToolFailed(words: ["setup"], result: setup) }
+            for name in ServiceName.allCases { try shop.launch(name) }
+            for name in ServiceName.allCases { try await shop.isReady(name) }
+            try await body(shop)
+        } catch {
+            shop.showLogs()
+            await shop.takeBack(database)
+            throw error
+        }
+        await shop.takeBack(database)
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    func port(_ name: ServiceName) -> Int { ports[name] ?? 0 }
+
+    /// Starts a service and waits until it is ready.
+    ///
+    /// - Parameter changes: settings that differ from the usual ones of these tests.
+    func start(_ name: ServiceName, _ changes: [String: String] = [:]) async throws {
+        try launch(name, changes)
+        try await isReady(name)
+    }
+
+    /// As an operator stops it: it finishes what it has in hand.
+    func stop(_ name: ServiceName) async throws {
+        guard let program = running.withLock({ $0.removeValue(forKey: name) }) else { return }
+        program.signal(SIGTERM)
+        let code = try await program.ended()
+        guard code == 0 else { throw EndedBadly(name: name, code: code) }
+    }
+
+    /// As a machine that loses its power stops it.
+    func kill(_ name: ServiceName) async throws {
+        guard let program = running.withLock({ $0.removeValue(forKey: name) }) else { return }
+        program.signal(SIGKILL)
+        try await program.ended()
+    }
+
+    /// The `shop` tool: its exit code and all it said.
+    func tool(_ words: String...) async throws -> (code: Int32, output: String) {
+        var environment = base
+        environment["DATABASE_URL"] = address.url
+        for role in Self.roles { environment["\(role.uppercased())_DATABASE_PASSWORD"] = role }
+        for name in ServiceName.allCases {
+            environment["\(name.rawValue.uppercased())_URL"] = "http://127.0.0.1:\(port(name))"
+        }
+        let log = folder.appendingPathComponent("shop-\(UInt32.random(in: 0 ... .max)).log")
+        let program = try Program.start("shop", words, environment: environment, log: log, janitor: janitor)
+        let code = try await program.ended(within: .seconds(60))
+        return (code, try String(contentsOf: log, encoding: .utf8))
+    }
+
+    /// All that a service has logged.
+    func log(_ name: ServiceName) throws -> String {
+        try String(contentsOf: logFile(name), encoding: .utf8)
+    }
+
+    /// The last words of each service, for whoever reads about a failure.
+    func showLogs() {
+        for name in ServiceName.allCases {
+            guard let text = try? log(name) else { continue }
+            let lines = text.split(separator: "\n").suffix(25)
+            print("--- \(name): the last of \(logFile(name).path)\n\(lines.joined(separator: "\n"))")
+        }
+    }
+
+    struct ToolFailed: Error, CustomStringConvertible {
+        let words: [String]
+        let result: (code: Int32, output: String)
+        var description: String {
+            "`shop \(words.joined(separator: " "))` ended with \(result.code): \(result.output)"
+        }
+    }
+
+    struct EndedBadly: Error {
+        let name: ServiceName
+        /// Negative: the signal.
+        let code: Int32
+    }
+}
+
+extension RunningShop {
+    private var base: [String: String] {
+        [
+            "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin",
+            "KAFKA_BOOTSTRAP_SERVERS": settings.bootstrapServers,
+        ]
+    }
+
+    private func launch(_ name: ServiceName, _ changes: [String: String] = [:]) throws {
+        var environment = base
+        environment["DATABASE_URL"] = address.url(role: name.rawValue, password: name.rawValue)
+        environment["HTTP_PORT"] = "\(port(name))"
+        environment["KAFKA_FETCH_WAIT_MS"] = "\(settings.fetchWaitMilliseconds)"
+        // So that one that was killed has its partitions back at once.
+        environment["KAFKA_INSTANCE_ID"] = "1"
+        environment["LOG_FORMAT"] = "pretty"
+        if name == .payments {
+            environment["GATEWAY_DATABASE_URL"] = address.url(role: "gateway", password: "gateway")
+            environment.merge(Self.quick) { $1 }
+        }
+        environment.merge(changes) { $1 }
+        let program = try Program.start(
+            name.rawValue, environment: environment, log: logFile(name), janitor: janitor)
+        running.withLock { $0[name] = program }
+    }
+
+    private func isReady(_ name: ServiceName) async throws {
+        try await eventually("\(name) is ready", within: .seconds(45)) {
+            guard let program = running.withLock({ $0[name] }) else { return false }
+            guard program.isRunning else { throw EndedBadly(name: name, code: try await program.ended()) }
+            return (try? await call("GET", port: port(name), "/readyz", seconds: 5))?.status == 200
+        }
+    }
+
+    private func logFile(_ name: ServiceName) -> URL { folder.appendingPathComponent("\(name).log") }
+
+    /// Stops what runs and drops the database, whatever has happened before.
+    private func takeBack(_ database: String) async {
+        let programs = running.withLock { running in
+            defer { running = [:] }
+            return Array(running.values)
+        }
+        for program in programs { program.signal(SIGTERM) }
+        for program in programs {
+            if (try? await program.ended(within: .seconds(15))) != nil { continue }
+            program.signal(SIGKILL)
+            _ = try? await program.ended()
+        }
+        await books.pool.close()
+        try? await settings.postgres.administrate("DROP DATABASE IF EXISTS \(database) WITH (FORCE)")
+        janitor.close()
+    }
+}
+
+/// A port that nobody has, below those that the system gives to outgoing connections.
+private func freePort(besides taken: Set<Int>) throws -> Int {
+    for _ in 0..<1000 {
+        let port = Int.random(in: 15_000..<30_000)
+        guard !taken.contains(port) else { continue }
+        // Nobody listens there: then it is ours.
+        if (try? RawSocket(port: port)) == nil { return port }
+    }
+    throw NoAnswer(reason: "no free port")
+}

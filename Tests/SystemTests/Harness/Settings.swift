@@ -1,0 +1,64 @@
+import Foundation
+import TestSupport
+
+/// What the environment says about the Postgres and the broker to run the shop on.
+struct Settings: Sendable {
+    /// Apache Kafka keeps its topics between runs; the local broker is new for each.
+    enum BrokerKind: String, Sendable { case apache, local, given }
+
+    /// Of an administrator, of the server's own database.
+    let postgres: PostgresServer
+    let bootstrapServers: String
+    let brokerKind: BrokerKind
+
+    struct Missing: Error, CustomStringConvertible {
+        let name: String
+        var description: String {
+            "\(name) isn't set: run the tests by deploy/test, which starts a Postgres and a broker for them"
+        }
+    }
+
+    /// - Throws: where something is missing, since tests that don't run must not pass.
+    static func fromEnvironment() throws -> Settings {
+        let environment = ProcessInfo.processInfo.environment
+        func value(_ name: String) throws -> String {
+            guard let value = environment[name], !value.isEmpty else { throw Missing(name: name) }
+            return value
+        }
+        let kind = try value("TEST_KAFKA_KIND")
+        guard let brokerKind = BrokerKind(rawValue: kind) else { throw Missing(name: "TEST_KAFKA_KIND") }
+        return Settings(
+            postgres: try PostgresServer.fromEnvironment(),
+            bootstrapServers: try value("TEST_KAFKA_BOOTSTRAP_SERVERS"), brokerKind: brokerKind)
+    }
+
+    /// A broker without long polls has to be asked often.
+    var fetchWaitMilliseconds: Int { brokerKind == .local ? 5 : 100 }
+}
+
+/// The URL of a database on the test's server.
+struct DatabaseAddress: Sendable {
+    private let components: URLComponents
+
+    struct NotAURL: Error, CustomStringConvertible {
+        var description: String { "TEST_DATABASE_URL must be a URL, postgres://USER:PASSWORD@HOST:PORT/NAME" }
+    }
+
+    init(_ server: PostgresServer, database: String) throws {
+        guard var components = URLComponents(string: server.url), components.host != nil else {
+            throw NotAURL()
+        }
+        components.path = "/\(database)"
+        self.components = components
+    }
+
+    /// As the administrator.
+    var url: String { components.string ?? "" }
+
+    func url(role: String, password: String) -> String {
+        var components = components
+        components.user = role
+        components.password = password
+        return components.string ?? ""
+    }
+}

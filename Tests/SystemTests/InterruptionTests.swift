@@ -1,0 +1,134 @@
+import Kernel
+import TestSupport
+import Testing
+
+extension SystemTests {
+    /// Services that are away for a while, by their own will or not.
+    @Suite("Services that stop") struct InterruptionTests {
+        private let shop: RunningShop
+
+        init() throws { shop = try .current }
+
+        @Test func `an order waits for payments to come back`() async throws {
+            let sku = try await shop.sell(1)
+            try await shop.stop(.payments)
+            let placed = try await shop.place(sku)
+            try await eventually("the stock is held", within: .seconds(20)) {
+                try await shop.books.stock(sku).reserved == 1
+            }
+            #expect(try await shop.read(placed).status == "pending")
+            try await shop.start(.payments)
+
+            #expect(try await shop.ended(placed).status == "confirmed")
+            try await shop.expectRest()
+        }
+
+        @Test(arguments: [ServiceName.inventory, .notifications])
+        func `an order waits for any service to come back`(_ name: ServiceName) async throws {
+            let sku = try await shop.sell(1)
+            try await shop.stop(name)
+            let placed = try await shop.place(sku)
+            try await shop.start(name)
+
+            #expect(try await shop.ended(placed).status == "confirmed")
+            try await shop.expectRest()
+        }
+
+        @Test func `an order that takes too long is cancelled, and all given back`() async throws {
+            let sku = try await shop.sell(4)
+            try await shop.stop(.orders)
+            try await shop.start(.orders, ["ORDER_DEADLINE_SECONDS": "1"])
+            try await shop.stop(.payments)
+            let placed = try await shop.place(sku, quantity: 3)
+            try await eventually("the order's time is up", within: .seconds(20)) {
+                try await shop.read(placed).status == "cancelling"
+            }
+            try await shop.start(.payments)
+            let order = try await shop.ended(placed)
+            try await shop.expectRest()
+            try await shop.stop(.orders)
+            try await shop.start(.orders)
+
+            #expect(order.status == "cancelled")
+            #expect(order.reason == "deadline")
+            #expect(try await shop.books.stock(sku) == Books.Stock(available: 4))
+            let id = try order.identifier
+            #expect(try await shop.books.ledger(id) == shop.books.gateway(id))
+            let (_, kinds) = (order, try await shop.notifications(order).map(\.kind))
+            #expect(kinds.sorted() == ["order_cancelled", "order_received"])
+        }
+
+        @Test func `orders go on and nothing happens twice while services are killed`() async throws {
+            let sku = try await shop.sell(100_000, price: 100)
+            let (shop, stop) = (shop, Flag())
+            async let customers = withThrowingTaskGroup(of: [String].self) { group in
+                for _ in 0..<2 { group.addTask { try await shop.buy(sku, until: stop) } }
+                return try await group.reduce(into: [String]()) { $0 += $1 }
+            }
+            do {
+                for name in ServiceName.allCases {
+                    try await shop.moreOrders(of: sku)
+                    try await shop.kill(name)
+                    try await shop.start(name)
+                }
+                try await shop.moreOrders(of: sku)
+                stop.set()
+            } catch {
+                stop.set()
+                throw error
+            }
+            let acknowledged = try await customers
+            try await shop.expectRest(within: .seconds(60))
+
+            let ids = Set(acknowledged)
+            #expect(ids.count == acknowledged.count)
+            let placed = try await shop.books.texts(
+                "SELECT id::text FROM orders.orders WHERE lines @> '[{\"sku\": \"\(sku)\"}]'")
+            #expect(Set(placed) == ids, "an acknowledged order is there, and no other")
+            let stock = try await shop.books.stock(sku)
+            #expect(stock.available + stock.sold == 100_000)
+        }
+
+        @Test func `all four are killed at once, and the orders under way still end`() async throws {
+            let sku = try await shop.sell(40)
+            var placed: [OrderBody] = []
+            for _ in 0..<20 { placed.append(try await shop.place(sku)) }
+            for name in ServiceName.allCases { try await shop.kill(name) }
+            for name in ServiceName.allCases { try await shop.start(name) }
+            for order in placed { #expect(try await shop.ended(order).status == "confirmed") }
+            try await shop.expectRest()
+
+            #expect(try await shop.books.stock(sku) == Books.Stock(available: 20, sold: 20))
+        }
+    }
+}
+
+extension RunningShop {
+    /// Orders one after the other, each until it is acknowledged, whatever happens to the services.
+    ///
+    /// - Returns: the ids of the orders.
+    fileprivate func buy(_ sku: String, until stop: Flag) async throws -> [String] {
+        var ids: [String] = []
+        while !stop.isSet {
+            let (key, body) = (freshWord(), body(sku))
+            var id: String?
+            try await eventually("an order is acknowledged", within: .seconds(60)) {
+                guard let answer = try? await post(body, key: key, wait: 1), answer.status < 300 else {
+                    return false
+                }
+                id = try answer.json(OrderBody.self).id
+                return true
+            }
+            if let id { ids.append(id) }
+        }
+        return ids
+    }
+
+    /// Waits until some more orders have been placed and confirmed.
+    fileprivate func moreOrders(of sku: String) async throws {
+        let start = try await books.stock(sku).sold
+        try await eventually("more orders are confirmed", within: .seconds(60)) {
+            try await books.stock(sku).sold >= start + 5
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import Contracts
+import Foundation
+import Kafka
+import Kernel
+import TestSupport
+import Testing
+
+extension SystemTests {
+    /// Records that nobody can handle, and the operator's tools for them.
+    @Suite("Poison") struct PoisonTests {
+        private let shop: RunningShop
+
+        init() throws { shop = try .current }
+
+        @Test func `a record nobody understands is put aside, and its partition goes on`() async throws {
+            let sku = try await shop.sell(500)
+            let before = try await letters()
+            let deliveries = try await shop.topics.write(Self.poison(on: 5))
+            let last = try #require(deliveries.map(\.offset).max())
+            for service in ["inventory", "notifications"] {
+                try await eventually("\(service) has put all aside", within: .seconds(30)) {
+                    try await letters(of: service).count == Self.poison(on: 5).count
+                }
+            }
+            // Only an order on the same partition shows that it goes on; one in twelve lands there.
+            for service in ["inventory", "notifications"] {
+                try await eventually("\(service) goes on behind them", within: .seconds(60)) {
+                    _ = try await shop.place(sku, wait: 10)
+                    return try await next(of: service) > last + 1
+                }
+            }
+            try await shop.expectRest()
+
+            #expect(before == [])
+            let errors = try await letters(of: "inventory")
+            #expect(errors.count { $0.contains("is not this event") } == 1, "\(errors)")
+            #expect(errors.count { $0.contains("ce_specversion has no valid value") } == 1, "\(errors)")
+            #expect(errors.count { $0.contains("is missing") } == 1, "\(errors)")
+            #expect(errors.count { $0.contains("more than 262144") } == 1, "\(errors)")
+            try await operate()
+        }
+
+        /// What an operator does about them, with the tool.
+        private func operate() async throws {
+            struct Letter: Decodable {
+                let id: String
+                let state: String
+                let topic: String
+                let partition: Int
+            }
+            func list(_ state: String) async throws -> [Letter] {
+                let listed = try await shop.tool("dead-letters", "list", "--state", state, "--json")
+                #expect(listed.code == 0, "\(listed.output)")
+                return try JSONDecoder().decode([Letter].self, from: Data(listed.output.utf8))
+            }
+            let parked = try await list("parked")
+            #expect(parked.count == 8)
+            #expect(parked.allSatisfy { $0.topic == "orders.created" && $0.partition == 5 })
+            let first = try #require(parked.first)
+
+            let shown = try await shop.tool("dead-letters", "show", first.id)
+            #expect(shown.code == 0)
+            #expect(shown.output.contains("orders.created"))
+            let retried = try await shop.tool("dead-letters", "retry", first.id)
+            #expect(retried.code == 1, "what can't be decoded is parked again: \(retried.output)")
+            #expect(retried.output.contains("parked again"), "\(retried.output)")
+            for letter in parked {
+                let discarded = try await shop.tool(
+                    "dead-letters", "discard", letter.id, "--reason", "made by a test")
+                #expect(discarded.code == 0, "\(discarded.output)")
+            }
+            #expect(try await list("parked").isEmpty)
+            #expect(try await list("discarded").count == 8)
+        }
+
+        /// Each is wrong in another way.
+        private static func poison(on partition: Int32) -> [ProducerRecord] {
+            let now = Timestamp(unixMicroseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
+            let id = Identifier.v7(at: now)
+            func record(
+                _ value: [UInt8], _ change: (inout [(name: String, value: String)]) -> Void = { _ in }
+            ) -> ProducerRecord {
+                var headers = CloudEvent(
+                    id: .v7(at: now), type: "orders.created", time: now, subject: id.description,
+                    correlationID: id, causationID: nil, traceparent: nil, version: 1
+                ).headers
+                change(&headers)
+                return ProducerRecord(
+                    topic: "orders.created", key: id.description, value: value, headers: headers,
+                    partition: partition)
+            }
+            return [
+                record(Array(#"{"orderId": 7, "lines"#.utf8)),
+                record(Array("{}".utf8)) { headers in
+                    headers = headers.map { $0.name == "ce_specversion" ? ($0.name, "9.9") : $0 }
+                },
+                record(Array("{}".utf8)) { $0 = [] },
+                record(Array(repeating: UInt8(ascii: "a"), count: 300_000)),
+            ]
+        }
+
+        private func letters(of service: String? = nil) async throws -> [String] {
+            var letters: [String] = []
+            for name in service.map({ [$0] }) ?? ServiceName.allCases.map(\.rawValue) {
+                letters += try await shop.books.texts("SELECT error FROM \(name).dead_letter")
+            }
+            return letters
+        }
+
+        private func next(of service: String) async throws -> Int64 {
+            try await shop.books.number(
+                "SELECT coalesce(max(next), 0) FROM \(service).consumer_offset"
+                    + " WHERE topic = 'orders.created' AND partition = 5")
+        }
+    }
+}
