@@ -47,7 +47,8 @@ import Testing
         let server = try PostgresServer.fromEnvironment()
         try await server.withDatabase { configuration in
             let connection = try await PostgresConnection.connect(configuration, logger: RecordedLog().logger)
-            let passwords = Dictionary(uniqueKeysWithValues: Roles.names.map { ($0, "it's \($0)") })
+            // Roles belong to the whole cluster, where other tests rely on these passwords.
+            let passwords = Dictionary(uniqueKeysWithValues: Roles.names.map { ($0, $0) })
             _ = try await Roles.establish(passwords: passwords, on: connection)
             #expect(try await Roles.establish(passwords: passwords, on: connection).isEmpty)
             try await connection.simple(

@@ -20,9 +20,11 @@ enum HeadChecks {
                 try await OutboxState.read(service, $0)
             }
             if let state = states.first(where: { $0.cluster == cluster }) {
-                if state.unpublished > 0 { unpublished.add("\(service)", count: state.unpublished) }
+                if state.unpublished > 0 {
+                    unpublished.add("\(service): \(state.unpublished)", count: state.unpublished)
+                }
             } else if let rows = states.first?.rows, rows > 0 {
-                unpublished.add("\(service), on this cluster", count: rows)
+                unpublished.add("\(service): all \(rows), on this cluster", count: rows)
             }
             let limits = try await shop.withKafka { try await TopicCommands.offsets(of: service, $0) }
             let stored = try await StoredOffsets.read(service, cluster: cluster, shop)
@@ -30,7 +32,7 @@ enum HeadChecks {
                 for (partition, limit) in limits.sorted(by: { $0.key < $1.key })
                 where partition.topic == topic.name {
                     let behind = limit.end - max(stored[partition] ?? 0, limit.beginning)
-                    if behind > 0 { unread.add("\(service) in \(partition)", count: behind) }
+                    if behind > 0 { unread.add("\(service) in \(partition): \(behind)", count: behind) }
                 }
             }
         }

@@ -22,6 +22,29 @@ enum Roles {
     static func establish(
         passwords: [String: String], on connection: PostgresConnection
     ) async throws -> [String] {
+        var attempt = 1
+        while true {
+            do {
+                return try await establishOnce(passwords: passwords, on: connection)
+            } catch let error as PostgresError where isRace(error) && attempt < attemptsMax {
+                // Roles belong to the whole cluster: another database's setup changed them at the same time.
+                try await run("ROLLBACK", on: connection)
+                try await Task.sleep(for: .milliseconds(100 * attempt))
+                attempt += 1
+            }
+        }
+    }
+
+    private static let attemptsMax = 10
+
+    private static func isRace(_ error: PostgresError) -> Bool {
+        // `tuple concurrently updated` has no code of its own, but that of an internal error.
+        error.sqlState == .uniqueViolation || error.sqlState?.rawValue == "XX000"
+    }
+
+    private static func establishOnce(
+        passwords: [String: String], on connection: PostgresConnection
+    ) async throws -> [String] {
         try await run(
             "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('shop setup', 0))", on: connection)
         var known: Set<String> = []
