@@ -53,6 +53,7 @@ extension SystemTests {
             let key = freshWord()
             _ = try await shop.post(shop.body(sku), key: key, wait: 20)
             let other = try await shop.post(shop.body(sku, quantity: 2), key: key)
+            try await shop.expectRest()
 
             #expect(other.status == 422)
             #expect(other.header("Content-Type") == "application/problem+json")

@@ -34,7 +34,7 @@ extension BadRequest {
 
     /// Design section 8, line by line.
     static let orders: [BadRequest] = [
-        BadRequest(what: "no body", status: 400),
+        BadRequest(what: "no body", body: "", status: 400),
         BadRequest(what: "half a body", body: #"{"customerId":"ada","lin"#, status: 400),
         BadRequest(what: "no JSON at all", body: "customerId=ada", status: 400),
         BadRequest(what: "a list", body: "[]", status: 400),

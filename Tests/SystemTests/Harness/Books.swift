@@ -74,9 +74,9 @@ struct Books: Sendable {
             UNION ALL
             SELECT 'a ' || kind || ' of ' || order_id || ' is out' FROM payments.gateway_call
             UNION ALL
-            SELECT 'nobody was told of ' || id FROM orders.orders WHERE 2 > (
+            SELECT 'nobody was told of ' || orders.id FROM orders.orders WHERE 2 > (
                 SELECT count(*) FROM notifications.message
-                WHERE order_id = id AND kind IN ('order_received', 'order_' || orders.status))
+                WHERE order_id = orders.id AND kind IN ('order_received', 'order_' || orders.status))
             """)
     }
 
@@ -84,7 +84,8 @@ struct Books: Sendable {
     func violations() async throws -> [String] {
         var found: [String] = []
         for (name, sql) in Self.rules {
-            found += try await texts("SELECT '\(name): ' || subject::text FROM (\(sql)) AS broken (subject)")
+            found += try await texts(
+                "SELECT $rule$\(name): $rule$ || subject::text FROM (\(sql)) AS broken (subject)")
         }
         return found
     }
@@ -140,8 +141,8 @@ extension Books {
         (
             "S5 money moved as the order ended",
             """
-            SELECT id FROM orders.orders LEFT JOIN payments.ledger_entry ON order_id = id AND account = 'gateway'
-            GROUP BY id
+            SELECT orders.id FROM orders.orders
+            LEFT JOIN payments.ledger_entry ON order_id = orders.id AND account = 'gateway' GROUP BY orders.id
             HAVING coalesce(sum(amount), 0) <> CASE status WHEN 'confirmed' THEN total_amount ELSE 0 END
             """
         ),

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Synchronization
 import TestSupport
 
@@ -6,14 +7,15 @@ import TestSupport
 final class Program: Sendable {
     let name: String
     let pid: Int32
-    let log: URL
-    private let process: Process
     private let janitor: Janitor
+    /// What `waitpid` told; nil while it runs.
+    private let status = Mutex<Int32?>(nil)
 
-    struct NotThere: Error, CustomStringConvertible {
+    struct NotStarted: Error, CustomStringConvertible {
         let path: String
+        let code: Int32
         var description: String {
-            "\(path) isn't there: build the whole package, `swift build --build-tests`"
+            "\(path) does not start (\(String(cString: strerror(code)))): build all, `swift build --build-tests`"
         }
     }
 
@@ -22,50 +24,40 @@ final class Program: Sendable {
         .deletingLastPathComponent()
 
     /// - Parameter environment: all that the program gets to see.
-    static func start(
+    init(
         _ name: String, _ words: [String] = [], environment: [String: String], log: URL, janitor: Janitor
-    ) throws -> Program {
-        let path = folder.appendingPathComponent(name)
-        guard FileManager.default.isExecutableFile(atPath: path.path) else { throw NotThere(path: path.path) }
-        if !FileManager.default.fileExists(atPath: log.path) {
-            _ = FileManager.default.createFile(atPath: log.path, contents: nil)
-        }
-        let output = try FileHandle(forWritingTo: log)
-        defer { try? output.close() }
-        try output.seekToEnd()
-        let process = Process()
-        process.executableURL = path
-        process.arguments = words
-        process.environment = environment
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        janitor.watch(process.processIdentifier)
-        return Program(name: name, log: log, process: process, janitor: janitor)
-    }
-
-    private init(name: String, log: URL, process: Process, janitor: Janitor) {
+    ) throws {
         self.name = name
-        self.pid = process.processIdentifier
-        self.log = log
-        self.process = process
         self.janitor = janitor
+        pid = try spawn(
+            Self.folder.appendingPathComponent(name).path, words, environment: environment, input: nil,
+            output: log.path)
+        janitor.watch(pid)
     }
 
-    var isRunning: Bool { process.isRunning }
+    /// Whether it has not ended; asking is what buries it.
+    var isRunning: Bool {
+        status.withLock { status in
+            guard status == nil else { return false }
+            var told: Int32 = 0
+            guard waitpid(pid, &told, WNOHANG) == pid else { return true }
+            janitor.forget(pid)
+            status = told
+            return false
+        }
+    }
 
     /// Sends a signal, unless the process has ended.
-    func signal(_ number: Int32) { if process.isRunning { kill(pid, number) } }
+    func signal(_ number: Int32) { if isRunning { kill(pid, number) } }
 
     /// Waits for its end.
     ///
     /// - Returns: its exit code, or the signal that ended it, negative.
     @discardableResult
     func ended(within limit: Duration = .seconds(20)) async throws -> Int32 {
-        try await eventually("\(name) ends", within: limit) { !process.isRunning }
-        janitor.forget(pid)
-        return process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
+        try await eventually("\(name) ends", within: limit) { !isRunning }
+        let told = status.withLock { $0 ?? 0 }
+        return told & 0x7F == 0 ? told >> 8 & 0xFF : -(told & 0x7F)
     }
 }
 
@@ -73,16 +65,15 @@ final class Program: Sendable {
 ///
 /// A shell that knows their pids, and reads from us: the end of its input is our end.
 final class Janitor: Sendable {
-    private let process: Process
+    private let pid: Int32
     private let input: Mutex<FileHandle>
 
     init() throws {
-        let pipe = Pipe()
-        process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = [
-            "-c",
-            """
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw Program.NotStarted(path: "/bin/sh", code: errno) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        defer { Glibc.close(ends[0]) }
+        let script = """
             trap '' INT TERM HUP
             pids=' '
             while read -r what pid; do
@@ -92,13 +83,9 @@ final class Janitor: Sendable {
                 esac
             done
             for pid in $pids; do kill -KILL "$pid"; done
-            """,
-        ]
-        process.standardInput = pipe
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        input = Mutex(pipe.fileHandleForWriting)
+            """
+        pid = try spawn("/bin/sh", ["-c", script], environment: [:], input: ends[0], output: "/dev/null")
+        input = Mutex(FileHandle(fileDescriptor: ends[1], closeOnDealloc: true))
     }
 
     func watch(_ pid: Int32) { tell("watch \(pid)\n") }
@@ -106,9 +93,49 @@ final class Janitor: Sendable {
     /// Once it has ended, its pid may be another's.
     func forget(_ pid: Int32) { tell("forget \(pid)\n") }
 
-    func close() { input.withLock { try? $0.close() } }
+    /// Sends it away; blocks for the moment that takes.
+    func close() {
+        input.withLock { try? $0.close() }
+        var told: Int32 = 0
+        waitpid(pid, &told, 0)
+    }
 
     private func tell(_ line: String) {
         input.withLock { try? $0.write(contentsOf: Data(line.utf8)) }
     }
+}
+
+/// Starts a program in a process group of its own, so that Ctrl-C is ours to handle.
+///
+/// Not `Process` of Foundation: it learns of an end by a descriptor that siblings may have inherited, and then doesn't.
+///
+/// - Parameter input: nil for none.
+private func spawn(
+    _ path: String, _ words: [String], environment: [String: String], input: Int32?, output: String
+) throws -> Int32 {
+    var files = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&files)
+    defer { posix_spawn_file_actions_destroy(&files) }
+    if let input {
+        posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO)
+    } else {
+        posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+    }
+    posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+    posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO)
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var none = sigset_t()
+    sigemptyset(&none)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setpgroup(&attributes, 0)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
+    let arguments = ([path] + words).map { strdup($0) } + [nil]
+    let variables = environment.map { strdup("\($0)=\($1)") } + [nil]
+    defer { for text in arguments + variables { free(text) } }
+    var pid = pid_t()
+    let code = posix_spawn(&pid, path, &files, &attributes, arguments, variables)
+    guard code == 0 else { throw Program.NotStarted(path: path, code: code) }
+    return pid
 }

@@ -91,8 +91,14 @@ final class RunningShop: Sendable {
     func stop(_ name: ServiceName) async throws {
         guard let program = running.withLock({ $0.removeValue(forKey: name) }) else { return }
         program.signal(SIGTERM)
-        let code = try await program.ended()
-        guard code == 0 else { throw EndedBadly(name: name, code: code) }
+        do {
+            let code = try await program.ended()
+            guard code == 0 else { throw EndedBadly(name: name, code: code) }
+        } catch {
+            program.signal(SIGKILL)
+            try await program.ended()
+            throw error
+        }
     }
 
     /// As a machine that loses its power stops it.
@@ -111,7 +117,7 @@ final class RunningShop: Sendable {
             environment["\(name.rawValue.uppercased())_URL"] = "http://127.0.0.1:\(port(name))"
         }
         let log = folder.appendingPathComponent("shop-\(UInt32.random(in: 0 ... .max)).log")
-        let program = try Program.start("shop", words, environment: environment, log: log, janitor: janitor)
+        let program = try Program("shop", words, environment: environment, log: log, janitor: janitor)
         let code = try await program.ended(within: .seconds(60))
         return (code, try String(contentsOf: log, encoding: .utf8))
     }
@@ -166,7 +172,7 @@ extension RunningShop {
             environment.merge(Self.quick) { $1 }
         }
         environment.merge(changes) { $1 }
-        let program = try Program.start(
+        let program = try Program(
             name.rawValue, environment: environment, log: logFile(name), janitor: janitor)
         running.withLock { $0[name] = program }
     }
