@@ -107,6 +107,7 @@ let package = Package(
         tests("HTTPTests", ["HTTP", "Observability"]),
         tests("CurlTests", ["Curl", "HTTP", "Observability"]),
         tests("ServiceRuntimeTests", ["ServiceRuntime", "HTTP", "Observability"]),
+        tests("ShopToolTests", ["ShopTool", "Contracts", "Kafka", "Kernel", "Observability", "Postgres"]),
         tests("TidyTests", []),
         tests("SystemTests", ["Contracts", "Kafka", "Kernel", "Observability", "Postgres"]),
     ] + service("Orders") + service("Inventory") + service("Payments")

@@ -37,11 +37,12 @@ final class ClientContext: Sendable {
 
     /// Passes on a line of librdkafka's own log, which would go to stderr otherwise.
     func log(syslogLevel: Int32, facility: String, _ line: String) {
-        // FAIL and ERROR come to `note` as well; REQTMOUT repeats while a broker is away.
-        let isReportedElsewhere = ["FAIL", "ERROR", "REQTMOUT"].contains(facility)
+        // FAIL and ERROR come to `note` as well; REQTMOUT and GETPID repeat while a broker is away; AUTOCREATE and
+        // CONFWARN say of a setting that it does nothing here.
+        let isNoise = ["FAIL", "ERROR", "REQTMOUT", "GETPID", "AUTOCREATE", "CONFWARN"].contains(facility)
         let level: Logger.Level =
             switch syslogLevel {
-            case _ where isReportedElsewhere: .debug
+            case _ where isNoise: .debug
             case ...3: .warning
             case 4: .notice
             case 5: .info

@@ -2,10 +2,11 @@ import BlockingIO
 import CRDKafka
 package import Observability
 
-/// Reads partitions from where the caller says, as a member of no group: for checks, and for people who look on.
+/// Reads partitions from where the caller says, as a member of no group: for checks, and for people who look
+/// on.
 ///
-/// One caller polls in a loop. Runs on a thread of its own, which its C calls may block. Close it explicitly; a reader
-/// that is merely dropped leaks its threads.
+/// One caller polls in a loop. Runs on a thread of its own, which its C calls may block. Close it explicitly;
+/// a reader that is merely dropped leaks its threads.
 package actor TopicReader {
     /// What a poll brings.
     package struct Batch: Sendable {

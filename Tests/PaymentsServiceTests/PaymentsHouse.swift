@@ -10,8 +10,8 @@ import Testing
 
 @testable import PaymentsService
 
-/// Payments and its gateway on a database of their own, with no Kafka: messages go in by hand, and what would be
-/// published is read from the outbox.
+/// Payments and its gateway on a database of their own, with no Kafka: messages go in by hand, and what would
+/// be published is read from the outbox.
 struct PaymentsHouse {
     let pool: PostgresPool
     let gatewayPool: PostgresPool

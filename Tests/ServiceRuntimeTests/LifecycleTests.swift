@@ -125,9 +125,9 @@ final class Journal: Sendable {
     func has(_ text: String) async -> Bool { await eventually { self.notes.contains(text) } }
 }
 
-/// Waits until a condition holds; false when it didn't within ten seconds.
+/// Waits until a condition holds; false when it didn't within a minute.
 func eventually(_ condition: () async -> Bool) async -> Bool {
-    let end = ContinuousClock.now + .seconds(10)
+    let end = ContinuousClock.now + .seconds(60)
     while await !condition() {
         guard ContinuousClock.now < end else { return false }
         try? await Task.sleep(for: .milliseconds(2))

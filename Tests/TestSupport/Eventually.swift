@@ -11,7 +11,7 @@ package struct NotInTime: Error, CustomStringConvertible {
 ///
 /// - Throws: `NotInTime`, or what the condition throws.
 nonisolated(nonsending) package func eventually(
-    _ what: String = "the condition", within limit: Duration = .seconds(10), file: StaticString = #fileID,
+    _ what: String = "the condition", within limit: Duration = .seconds(60), file: StaticString = #fileID,
     line: UInt = #line, _ condition: nonisolated(nonsending) () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + limit

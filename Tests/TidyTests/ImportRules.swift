@@ -26,6 +26,7 @@ enum ImportRules {
         "Services/Notifications/Service": service.union(["NotificationsDomain", "Curl"]),
         "deploy/Shop": ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
         "deploy/LocalBroker": ["Contracts", "Kafka", "Observability"],
+        "deploy/Simulation": ["Simulation"],
     ]
 
     /// The modules that a file at `path` may import, or nil where the table does not know its folder.

@@ -51,8 +51,8 @@ enum Setting: String, CaseIterable, Sendable {
     }
 }
 
-/// Looks settings up: in the environment, in the file that the environment names, in what `deploy/up` has left in
-/// `.local`, and at last in the presets.
+/// Looks settings up: in the environment, in the file that the environment names, in what `deploy/up` has
+/// left in `.local`, and at last in the presets.
 struct Settings: Sendable {
     let environment: [String: String]
     /// The folder that `deploy/up` keeps its state in; nil where there is none around.

@@ -5,8 +5,8 @@ import Observability
 import PaymentsDomain
 import Postgres
 
-/// Commits what the gateway answered, many answers in one transaction: the payment, the ledger, the events, and the end
-/// of the call.
+/// Commits what the gateway answered, many answers in one transaction: the payment, the ledger, the events,
+/// and the end of the call.
 struct GatewayResults: Sendable {
     /// An answer to a call.
     struct Request: Sendable {
@@ -23,7 +23,7 @@ struct GatewayResults: Sendable {
     /// Two round trips: lock; write and commit.
     ///
     /// - Returns: for each answer, the next call to make: the refund of a capture that came too late.
-    /// - Throws: `PostgresError`; nothing was written, or nobody knows. Asking the gateway again repairs both.
+    /// - Throws: `PostgresError`; nothing was written, or nobody knows. Asking again repairs both.
     func write(_ requests: [Request]) async throws -> [OutstandingCall?] {
         let orders = Set(requests.map(\.call.id.orderID))
         let changes = try await pool.transaction { transaction in

@@ -7,14 +7,14 @@ import Synchronization
 
 /// Makes the calls whose intents are committed, until each has its answer.
 ///
-/// Silence is a third outcome: nothing is concluded from it, the gateway is asked again with the same key, with backoff,
-/// for ever. The rows of `gateway_call` are the queue; this process only holds the part of it that it works on, so a crash
-/// loses nothing, and a backlog beyond `outstandingMax` waits in the table.
+/// Silence is a third outcome: nothing is concluded from it, the gateway is asked again with the same key,
+/// with backoff, for ever. The rows of `gateway_call` are the queue; this process only holds the part of it
+/// that it works on, so a crash loses nothing, and a backlog beyond `outstandingMax` waits in the table.
 final class GatewayWorker: Sendable {
     /// How many calls this process knows of, asked or waiting to be.
     static let outstandingMax = 4096
-    /// Of these, how many may come straight from the consumer; the rest is room for what a sweep finds, so that new
-    /// orders can't starve those that were left over.
+    /// Of these, how many may come straight from the consumer; the rest is room for what a sweep finds, so
+    /// that new orders can't starve those that were left over.
     static let offeredMax = 3072
     /// Answers in one transaction.
     static let answersMax = 256
@@ -72,7 +72,8 @@ final class GatewayWorker: Sendable {
     /// What it knows already is ignored, and what it has no room for is left to a sweep. Never blocks.
     func offer(_ calls: [OutstandingCall]) { accept(calls, upTo: Self.offeredMax) }
 
-    /// Works until `close()`; then ends the calls that are out, commits what was answered, and gives up the rest.
+    /// Works until `close()`; then ends the calls that are out, commits what was answered, and gives up the
+    /// rest.
     func run() async {
         async let writing: Void = results.run()
         // Ends with this scope at the latest, and is cancelled by it.

@@ -4,7 +4,8 @@ import Messaging
 import PaymentsDomain
 import Postgres
 
-/// What a batch of messages does to payments, decided in memory on rows that are locked or new, then written at once.
+/// What a batch of messages does to payments, decided in memory on rows that are locked or new, then written
+/// at once.
 struct PaymentChanges: Sendable {
     private var payments: [Identifier: StoredPayment]
     /// The versions in the table; a payment with a higher one has to be written.

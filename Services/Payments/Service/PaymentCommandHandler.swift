@@ -38,8 +38,8 @@ struct PaymentCommandHandler: BatchHandler {
         return handled
     }
 
-    /// What the first message about each order makes of it if there is no row, so that a row can be inserted before
-    /// it is known whether there is one.
+    /// What the first message about each order makes of it if there is no row, so that a row can be inserted
+    /// before it is known whether there is one.
     private static func firstRows(_ batch: [Incoming<IncomingEvent>]) -> [Identifier: StoredPayment] {
         var rows: [Identifier: StoredPayment] = [:]
         for incoming in batch where rows[incoming.message.orderID] == nil {

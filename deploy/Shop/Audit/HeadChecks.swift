@@ -20,9 +20,11 @@ enum HeadChecks {
                 try await OutboxState.read(service, $0)
             }
             if let state = states.first(where: { $0.cluster == cluster }) {
-                if state.unpublished > 0 { unpublished.add("\(service)", count: state.unpublished) }
+                if state.unpublished > 0 {
+                    unpublished.add("\(service): \(state.unpublished)", count: state.unpublished)
+                }
             } else if let rows = states.first?.rows, rows > 0 {
-                unpublished.add("\(service), on this cluster", count: rows)
+                unpublished.add("\(service): all \(rows), on this cluster", count: rows)
             }
             let limits = try await shop.withKafka { try await TopicCommands.offsets(of: service, $0) }
             let stored = try await StoredOffsets.read(service, cluster: cluster, shop)
@@ -30,15 +32,15 @@ enum HeadChecks {
                 for (partition, limit) in limits.sorted(by: { $0.key < $1.key })
                 where partition.topic == topic.name {
                     let behind = limit.end - max(stored[partition] ?? 0, limit.beginning)
-                    if behind > 0 { unread.add("\(service) in \(partition)", count: behind) }
+                    if behind > 0 { unread.add("\(service) in \(partition): \(behind)", count: behind) }
                 }
             }
         }
         return [unpublished.finding("H5", publishedSays), unread.finding("H5", readSays)]
     }
 
-    /// Finds the dead letters that wait for a person; nil `expected` means that there should be none, a number that so
-    /// many records were spoilt on purpose.
+    /// Finds the dead letters that wait for a person; nil `expected` means that there should be none, a
+    /// number that so many records were spoilt on purpose.
     static func letters(expected: Int?, on connection: PostgresConnection) async throws -> Finding {
         var violations = Violations()
         var count: Int64 = 0

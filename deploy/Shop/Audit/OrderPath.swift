@@ -19,8 +19,9 @@ struct OrderPath: Hashable, Sendable {
 
     /// Why this is no step of the dance; nil where it is one.
     ///
-    /// Written from the diagram and not from the deciders, so that it is a second opinion. A cause is committed before
-    /// its effects, so any moment's events are a legal path; at rest it is one that has ended.
+    /// Written from the diagram and not from the deciders, so that it is a second opinion. A cause is
+    /// committed before its effects, so any moment's events are a legal path; at rest it is one that has
+    /// ended.
     func fault(atRest: Bool) -> String? {
         guard Self.ordersLegal.contains(orders) else { return "orders said \(quoted(orders))" }
         guard Self.inventoryLegal.contains(inventory) else { return "inventory said \(quoted(inventory))" }

@@ -15,8 +15,8 @@ enum TopicChecks {
             .map { .skipped($0.0, $0.1, because: reason) }
     }
 
-    /// Compares while the shop runs: what the relays have published is noted before the topics are read, and what the
-    /// outboxes have is read after, so neither side can be ahead of the other for a good reason.
+    /// Compares while the shop runs: what the relays have published is noted before the topics are read, and
+    /// what the outboxes have is read after, so neither side can be ahead of the other for a good reason.
     static func run(cluster: String, _ shop: Shop) async throws -> [Finding] {
         var snapshots: [String: String] = [:]
         for service in Shop.services {
@@ -76,7 +76,8 @@ private struct Comparison: Sendable {
         unknown = scan.events
     }
 
-    /// Takes a row; it is published if it was by the time the topics were read, and is still to be found there.
+    /// Takes a row; it is published if it was by the time the topics were read, and is still to be found
+    /// there.
     mutating func take(_ id: Identifier, topic: String, isPublished: Bool) {
         unknown[id] = nil
         guard isPublished, events[id] == nil, !trimmed.contains(topic) else { return }

@@ -50,7 +50,7 @@ struct TopicScan: Sendable {
     /// How long the brokers may bring nothing before the scan gives up.
     private static let patience = Duration.seconds(30)
 
-    private init(setAside: Set<Position>) { self.setAside = setAside }
+    init(setAside: Set<Position>) { self.setAside = setAside }
 
     /// Reads the topics up to where they end now.
     ///
@@ -91,7 +91,7 @@ struct TopicScan: Sendable {
         return scan
     }
 
-    private mutating func take(_ record: KafkaRecord) {
+    mutating func take(_ record: KafkaRecord) {
         records += 1
         let partition = record.topicPartition
         if let next = nextOffsets[partition], next != record.offset { compacted.insert(partition) }

@@ -197,12 +197,20 @@ enum Diagnosis {
             let answer = try await shop.web.send(.get, url + "/readyz?verbose", timeout: .seconds(5))
             switch answer.status {
             case 200: return .fine(service, "ready at \(url)")
-            case 503: return .wrong(service, "not ready: \(answer.text.oneLine.prefix(200))")
+            case 503: return .wrong(service, "not ready: \(notReady(answer.text))")
             default: return .wrong(service, "another program answers at \(url): set \(setting.rawValue)")
             }
         } catch {
             return .wrong(service, "\(explain(error, shop.settings)) Start it, or set \(setting.rawValue)")
         }
+    }
+}
+
+extension Diagnosis {
+    /// Of what `/readyz?verbose` says, the checks that failed.
+    static func notReady(_ text: String) -> String {
+        let failed = text.split(separator: "\n").filter { $0.hasPrefix("[-]") }.map { $0.dropFirst(3) }
+        return failed.isEmpty ? "see its log" : failed.joined(separator: "; ").oneLine
     }
 }
 

@@ -41,6 +41,7 @@ enum OutboxCommands {
             .text(
                 "--to", "TIME",
                 "what was written after this moment, such as 2026-11-21T12:00:00Z; without it, everything"),
+            .flag("--offsets", "have the service read its topics again from the beginning, too"),
         ],
         details: """
             For a Kafka that is new, was wiped or was restored: the services stop on a cluster they don't know until this
@@ -61,6 +62,9 @@ enum OutboxCommands {
             let cluster = try await shop.withKafka { try await $0.clusterID(timeout: Shop.brokerTimeout) }
             for service in shop.services(arguments) {
                 let count = try await shop.withDatabase(schema: service) { connection in
+                    if arguments.has("--offsets") {
+                        _ = try await Rewind.rewindOffsets(cluster: cluster, on: connection)
+                    }
                     let snapshot = try await Rewind.rewind(cluster: cluster, to: time, on: connection)
                     return try await OutboxState.count(after: snapshot, connection)
                 }

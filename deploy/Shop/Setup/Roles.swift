@@ -2,10 +2,11 @@ import Postgres
 
 /// The services' roles and schemas: each service has one of both, of its own name, and can reach no other.
 ///
-/// A role may read and write the rows of its schema and change no table: tables are the migrations' alone, which run as
-/// the administrator.
+/// A role may read and write the rows of its schema and change no table: tables are the migrations' alone,
+/// which run as the administrator.
 enum Roles {
-    /// The sandbox of the payment gateway is an outside company, so it has a schema and a role as the services do.
+    /// The sandbox of the payment gateway is an outside company, so it has a schema and a role as the
+    /// services do.
     static let names = Shop.services + ["gateway"]
 
     private static let existing = PostgresStatement.once(
@@ -19,6 +20,29 @@ enum Roles {
     /// - Returns: the roles that were not there before.
     /// - Throws: `Failure` where a role of that name is a superuser, which no service may run as.
     static func establish(
+        passwords: [String: String], on connection: PostgresConnection
+    ) async throws -> [String] {
+        var attempt = 1
+        while true {
+            do {
+                return try await establishOnce(passwords: passwords, on: connection)
+            } catch let error as PostgresError where isRace(error) && attempt < attemptsMax {
+                // Roles belong to the whole cluster: another database's setup changed them at the same time.
+                try await run("ROLLBACK", on: connection)
+                try await Task.sleep(for: .milliseconds(100 * attempt))
+                attempt += 1
+            }
+        }
+    }
+
+    private static let attemptsMax = 10
+
+    private static func isRace(_ error: PostgresError) -> Bool {
+        // `tuple concurrently updated` has no code of its own, but that of an internal error.
+        error.sqlState == .uniqueViolation || error.sqlState?.rawValue == "XX000"
+    }
+
+    private static func establishOnce(
         passwords: [String: String], on connection: PostgresConnection
     ) async throws -> [String] {
         try await run(
@@ -60,7 +84,8 @@ enum Roles {
         """
     }
 
-    /// The limits are the same as the services set for themselves; here they hold for a person with `psql` too.
+    /// The limits are the same as the services set for themselves; here they hold for a person with `psql`
+    /// too.
     private static func rights(of role: String, password: String, database: String) -> String {
         let others = names.filter { $0 != role }
         return """

@@ -14,7 +14,8 @@ enum TopicSetup {
             _ = try await admin.createTopics(
                 missing.map { specification(of: $0, replication: replication) }, timeout: creationTimeout)
         } catch {
-            // The local broker knows no such request. It may have made the topics by itself; if not, we say so below.
+            // The local broker knows no such request. It may have made the topics by itself; if not, we say
+            // so below.
             guard error == .timedOut else { throw error }
         }
         try await waitUntilThere(admin)

@@ -2,12 +2,13 @@ import Kernel
 
 /// The company that moves the money, as a client of its API sees it.
 ///
-/// Each call carries a key, and the company acts once per key: asked again, it repeats its answer. So whoever did not
-/// hear an answer asks again with the same key, and never concludes anything from silence.
+/// Each call carries a key, and the company acts once per key: asked again, it repeats its answer. So whoever
+/// did not hear an answer asks again with the same key, and never concludes anything from silence.
 protocol PaymentGateway: Sendable {
     /// Takes money.
     ///
-    /// Ends after the time limit it was made with, whatever the other side does, and soon after its task is cancelled.
+    /// Ends after the time limit it was made with, whatever the other side does, and soon after its task is
+    /// cancelled.
     ///
     /// - Throws: `GatewayError`; the money may or may not have been taken, so ask again.
     func capture(_ request: CaptureRequest) async throws(GatewayError) -> CaptureAnswer
@@ -46,6 +47,7 @@ enum GatewayError: Error, Hashable {
     case timedOut
     /// It answered that it can't answer now: a 5xx.
     case unavailable
-    /// It does not understand the call, which is somebody's bug: a person has to look, and until then it is repeated.
+    /// It does not understand the call, which is somebody's bug: a person has to look, and until then it is
+    /// repeated.
     case refused(String)
 }

@@ -3,10 +3,12 @@ import Messaging
 import Observability
 import Postgres
 
-/// A gateway to try things with: another company, played by this process, with a database role and a ledger of its own.
+/// A gateway to try things with: another company, played by this process, with a database role and a ledger
+/// of its own.
 ///
-/// It shares nothing with payments but the process, so its ledger is a second witness of every capture and refund.
-/// What it does is steered by the payment token, see `SandboxToken`; each key's first answer is its answer for ever.
+/// It shares nothing with payments but the process, so its ledger is a second witness of every capture and
+/// refund. What it does is steered by the payment token, see `SandboxToken`; each key's first answer is its
+/// answer for ever.
 final class SandboxGateway: PaymentGateway {
     static let schema = "gateway"
     private static let batchMax = 256

@@ -5,7 +5,8 @@ import Postgres
 
 /// Rows of `gateway_call`: what the gateway has been or will be asked, until its answer is committed.
 ///
-/// A lease only spares the gateway a second asking. Correctness comes from the key: asked twice, it answers the same.
+/// A lease only spares the gateway a second asking. Correctness comes from the key: asked twice, it answers
+/// the same.
 enum GatewayCallStore {
     private static let insert = PostgresStatement(
         "gateway_call.insert",
@@ -47,7 +48,8 @@ enum GatewayCallStore {
         """
         WITH held AS (
             SELECT order_id, kind, asked.attempts
-            FROM gateway_call JOIN unnest($1::uuid[], $2::text[], $3::integer[]) AS asked (order_id, kind, attempts)
+            FROM gateway_call
+            JOIN unnest($1::uuid[], $2::text[], $3::integer[]) AS asked (order_id, kind, attempts)
                 USING (order_id, kind)
             FOR UPDATE OF gateway_call SKIP LOCKED
         )
@@ -73,7 +75,8 @@ enum GatewayCallStore {
         transaction.enqueue(delete(sorted.map(\.orderID), sorted.map(\.kind.rawValue)))
     }
 
-    /// Takes over calls whose lease ran out: those of a process that died, and those this one had no room for.
+    /// Takes over calls whose lease ran out: those of a process that died, and those this one had no room
+    /// for.
     static func take(max: Int, lease: Duration, in pool: PostgresPool) async throws -> [OutstandingCall] {
         try await pool.query(take(Int64(max), lease.milliseconds)).map(OutstandingCall.init(row:))
     }

@@ -9,9 +9,10 @@ let paymentMigrations: [Migration] = [
     Migration(
         number: 2, name: "payments",
         sql: """
-            -- One row per order, and the inbox: a repeated event finds it. No index has a column that changes, so every
-            -- update stays on its page (HOT); half of a page is left free, since whole pages of new rows are answered
-            -- at once. A row without a charge is a tombstone: cancelled before there was anything to pay.
+            -- One row per order, and the inbox: a repeated event finds it. No index has a column that
+            -- changes, so every update stays on its page (HOT); half of a page is left free, since whole
+            -- pages of new rows are answered at once. A row without a charge is a tombstone: cancelled before
+            -- there was anything to pay.
             CREATE TABLE payment (
                 order_id uuid PRIMARY KEY,
                 amount bigint,
@@ -29,9 +30,10 @@ let paymentMigrations: [Migration] = [
                     OR (num_nulls(amount, currency, token) = 3 AND status = 'voided'))
             ) WITH (fillfactor = 50);
 
-            -- The calls whose answers are out: the intent, committed before the call and deleted with its answer. So
-            -- this table is as small as what is in flight, and finding what a crash left behind is a look at all of
-            -- it, whatever the number of payments. It has no index on `leased_until`, which changes.
+            -- The calls whose answers are out: the intent, committed before the call and deleted with its
+            -- answer. So this table is as small as what is in flight, and finding what a crash left behind is
+            -- a look at all of it, whatever the number of payments. It has no index on `leased_until`, which
+            -- changes.
             CREATE TABLE gateway_call (
                 order_id uuid NOT NULL,
                 kind text NOT NULL,
@@ -43,8 +45,8 @@ let paymentMigrations: [Migration] = [
                 CONSTRAINT gateway_call_kind CHECK (kind IN ('capture', 'refund'))
             ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 
-            -- Money that moved, one row for each capture and each refund, which is only ever added. The key makes either
-            -- happen once per order, whatever the code does.
+            -- Money that moved, one row for each capture and each refund, which is only ever added. The key
+            -- makes either happen once per order, whatever the code does.
             CREATE TABLE posting (
                 order_id uuid NOT NULL,
                 kind text NOT NULL,
@@ -66,8 +68,8 @@ let paymentMigrations: [Migration] = [
             CREATE TRIGGER posting_is_final BEFORE UPDATE OR DELETE OR TRUNCATE ON posting
                 FOR EACH STATEMENT EXECUTE FUNCTION posting_is_final();
 
-            -- The ledger: two entries of each posting, one the other's opposite. Made of one row, they can't but sum
-            -- to zero.
+            -- The ledger: two entries of each posting, one the other's opposite. Made of one row, they can't
+            -- but sum to zero.
             CREATE VIEW ledger_entry AS
                 SELECT order_id, kind, account, sign * amount AS amount, currency, at
                 FROM posting CROSS JOIN LATERAL (VALUES

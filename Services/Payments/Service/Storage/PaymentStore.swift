@@ -35,14 +35,16 @@ enum PaymentStore {
         """
         UPDATE payment SET status = changed.status, reason = changed.reason, version = changed.version,
             updated_at = $5
-        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) AS changed (order_id, status, reason, version)
+        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[])
+            AS changed (order_id, status, reason, version)
         WHERE payment.order_id = changed.order_id
         """)
 
-    /// Inserts first rows, all of version 1, and says of which orders there were none yet; the others are left alone.
+    /// Inserts first rows, all of version 1, and says of which orders there were none yet; the others are
+    /// left alone.
     ///
-    /// In the order of their ids, so that two batches which insert the same can't wait for each other. Where another
-    /// transaction is inserting one of them, this waits for its end.
+    /// In the order of their ids, so that two batches which insert the same can't wait for each other. Where
+    /// another transaction is inserting one of them, this waits for its end.
     static func insert(
         _ payments: [StoredPayment], at time: Timestamp, in transaction: PostgresTransaction
     ) async throws -> Set<Identifier> {
@@ -57,7 +59,8 @@ enum PaymentStore {
         return Set(try result.map { try $0.identifier(0) })
     }
 
-    /// Locks payments in the order of their ids, whoever locks, so that two batches can't wait for each other.
+    /// Locks payments in the order of their ids, whoever locks, so that two batches can't wait for each
+    /// other.
     static func lock(
         _ orders: some Collection<Identifier>, in transaction: PostgresTransaction
     ) async throws -> [Identifier: StoredPayment] {

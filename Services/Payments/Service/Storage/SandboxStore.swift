@@ -22,8 +22,8 @@ struct SandboxStore: Sendable {
         "charge.insert",
         """
         INSERT INTO charge (key, order_id, token, amount, currency, state, reason, answered_at)
-        SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[],
-            $8::timestamptz[])
+        SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[],
+            $7::text[], $8::timestamptz[])
         ON CONFLICT (key) DO NOTHING RETURNING key
         """)
 
@@ -36,7 +36,8 @@ struct SandboxStore: Sendable {
         INSERT INTO refund (key, charge_key, amount)
         SELECT asked.key, charge.key, asked.amount
         FROM unnest($1::text[], $2::text[], $3::bigint[]) AS asked (key, charge_key, amount)
-        JOIN charge ON charge.key = asked.charge_key AND charge.amount = asked.amount AND charge.state = 'captured'
+        JOIN charge ON charge.key = asked.charge_key AND charge.amount = asked.amount
+            AND charge.state = 'captured'
         ON CONFLICT DO NOTHING RETURNING key
         """)
 

@@ -1,0 +1,71 @@
+import Contracts
+import Kafka
+import Observability
+import Postgres
+import TestSupport
+import Testing
+
+@testable import ShopTool
+
+@Suite("What setup makes", .serialized) struct SetupTests {
+    @Test func `topics are made as the table says`() {
+        let created = TopicSetup.specification(of: .ordersCreated, replication: 1)
+        #expect(created.partitions == 12)
+        #expect(created.config == ["cleanup.policy": "delete", "retention.ms": "604800000"])
+        let stock = TopicSetup.specification(of: .inventoryStock, replication: 3)
+        #expect(stock.config == ["cleanup.policy": "compact", "min.insync.replicas": "2"])
+    }
+
+    @Test func `a topic of another width is refused`() async throws {
+        let logger = RecordedLog().logger
+        let cluster = try MockCluster(brokers: 1, logger: logger)
+        defer { cluster.close() }
+        for topic in Topic.all {
+            try cluster.createTopic(topic.name, partitions: topic == .ordersCreated ? 4 : 12)
+        }
+        let admin = try KafkaAdmin(
+            configuration: KafkaConfiguration(bootstrapServers: cluster.bootstrapServers, clientID: "test"),
+            logger: logger)
+        await #expect(throws: Failure.self) { try await TopicSetup.establish(replication: 1, with: admin) }
+        await admin.close()
+    }
+
+    @Test func `topics that are there are left alone`() async throws {
+        let logger = RecordedLog().logger
+        let cluster = try MockCluster(brokers: 1, logger: logger)
+        defer { cluster.close() }
+        for topic in Topic.all { try cluster.createTopic(topic.name, partitions: Topic.partitions) }
+        let admin = try KafkaAdmin(
+            configuration: KafkaConfiguration(bootstrapServers: cluster.bootstrapServers, clientID: "test"),
+            logger: logger)
+        let made = try await TopicSetup.establish(replication: 1, with: admin)
+        await admin.close()
+        #expect(made.isEmpty)
+    }
+
+    @Test func `a role reaches its own schema and no other, and makes no tables`() async throws {
+        let server = try PostgresServer.fromEnvironment()
+        try await server.withDatabase { configuration in
+            let connection = try await PostgresConnection.connect(configuration, logger: RecordedLog().logger)
+            // Roles belong to the whole cluster, where other tests rely on these passwords.
+            let passwords = Dictionary(uniqueKeysWithValues: Roles.names.map { ($0, $0) })
+            _ = try await Roles.establish(passwords: passwords, on: connection)
+            #expect(try await Roles.establish(passwords: passwords, on: connection).isEmpty)
+            try await connection.simple(
+                "CREATE TABLE orders.thing (id int); CREATE TABLE payments.thing (id int)",
+                timeout: .seconds(5))
+            try await connection.simple("SET ROLE orders", timeout: .seconds(5))
+            try await connection.simple("INSERT INTO orders.thing VALUES (1)", timeout: .seconds(5))
+            for forbidden in [
+                "SELECT FROM payments.thing", "CREATE TABLE orders.more (id int)",
+                "CREATE TABLE public.more (id int)",
+                "CREATE TEMPORARY TABLE more (id int)", "DROP TABLE orders.thing", "CREATE SCHEMA more",
+            ] {
+                await #expect(throws: PostgresError.self, "\(forbidden)") {
+                    try await connection.simple(forbidden, timeout: .seconds(5))
+                }
+            }
+            await connection.close()
+        }
+    }
+}
