@@ -58,9 +58,9 @@ enum ClientSettings {
             "auto.offset.reset": "error",
             "isolation.level": "read_committed",
             "check.crcs": "true",
-            // A dead instance frees its partitions after 10 s; one that restarts sooner goes on at once.
-            "session.timeout.ms": "10000",
-            "heartbeat.interval.ms": "2000",
+            // A dead instance frees its partitions after this time; one that restarts sooner goes on at once.
+            "session.timeout.ms": "\(configuration.sessionTimeoutMilliseconds)",
+            "heartbeat.interval.ms": "\(configuration.sessionTimeoutMilliseconds / 5)",
             // A stuck handler loses its partitions after a minute.
             "max.poll.interval.ms": "60000",
             // Topics of the same partition count land together on one instance. Eager, since the cooperative

@@ -15,6 +15,11 @@ package struct KafkaConfiguration: Sendable {
     /// A real broker answers as soon as a record is there. The mock cluster only answers at the end of this
     /// wait, so there it has to be short (5).
     package var fetchWaitMilliseconds: Int
+    /// How long a member of a consumer group may be silent before its partitions go to others.
+    ///
+    /// The mock cluster lets a group wait nearly as long as this at each change of its members, and 3 seconds at its
+    /// start, so there it has to be short but above those (4000); a real broker takes no less than 6000.
+    package var sessionTimeoutMilliseconds = 10_000
     /// How long a record waits for others to share its request.
     ///
     /// Zero is right for a sender of whole batches: they are queued within microseconds and still share

@@ -13,6 +13,9 @@ package enum CommonKeys {
     package static let kafkaFetchWaitMilliseconds = ConfigurationKey.integer(
         "KAFKA_FETCH_WAIT_MS", default: 100, in: 1...5000,
         "how long a broker keeps an idle fetch; 5 for the local broker, which answers none earlier")
+    package static let kafkaSessionTimeoutMilliseconds = ConfigurationKey.integer(
+        "KAFKA_SESSION_TIMEOUT_MS", default: 10_000, in: 1000...60_000,
+        "how long an instance may be silent before others get its partitions; 4000 for the local broker")
     package static let kafkaOnNewCluster = ConfigurationKey<NewClusterPolicy>.choice(
         "KAFKA_ON_NEW_CLUSTER", default: .stop,
         "what to do on a Kafka cluster never seen: stop, or rewind: publish everything again from Postgres")
@@ -43,7 +46,8 @@ package enum CommonKeys {
     static func table(httpPort port: Int) -> [ConfigurationEntry] {
         [
             databaseURL.entry, databaseConnections.entry, kafkaBootstrapServers.entry,
-            kafkaFetchWaitMilliseconds.entry, kafkaOnNewCluster.entry, kafkaInstanceID.entry,
+            kafkaFetchWaitMilliseconds.entry, kafkaSessionTimeoutMilliseconds.entry, kafkaOnNewCluster.entry,
+            kafkaInstanceID.entry,
             kafkaAuthorityFile.entry, kafkaCertificateFile.entry, kafkaKeyFile.entry,
             httpHost.entry, httpPort(default: port).entry, logFormat.entry, logLevel.entry,
         ]

@@ -121,6 +121,7 @@ extension ServiceContext {
                 bootstrapServers: configuration[CommonKeys.kafkaBootstrapServers], clientID: service,
                 securitySettings: try configuration.kafkaSecurity())
             kafka.fetchWaitMilliseconds = configuration[CommonKeys.kafkaFetchWaitMilliseconds]
+            kafka.sessionTimeoutMilliseconds = configuration[CommonKeys.kafkaSessionTimeoutMilliseconds]
             return kafka
         }
     }

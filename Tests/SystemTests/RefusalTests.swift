@@ -62,7 +62,7 @@ extension BadRequest {
         BadRequest(what: "the same SKU twice", body: order("[\(line),\(line)]"), status: 422),
         BadRequest(
             what: "an unknown SKU", body: order(#"[{"sku":"no-such-sku","quantity":1}]"#), status: 422,
-            names: "no-such-sku"),
+            names: "/v1/products"),
         BadRequest(
             what: "a card number", body: order("[\(line)]", token: "4111 1111 1111 1111"), status: 422),
         BadRequest(

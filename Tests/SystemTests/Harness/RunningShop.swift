@@ -163,9 +163,14 @@ extension RunningShop {
         var environment = base
         environment["DATABASE_URL"] = address.url(role: name.rawValue, password: name.rawValue)
         environment["HTTP_PORT"] = "\(port(name))"
-        environment["KAFKA_FETCH_WAIT_MS"] = "\(settings.fetchWaitMilliseconds)"
-        // So that one that was killed has its partitions back at once.
-        environment["KAFKA_INSTANCE_ID"] = "1"
+        if settings.brokerKind == .local {
+            // It knows neither long polls nor static members, and waits for dead ones.
+            environment["KAFKA_FETCH_WAIT_MS"] = "\(settings.fetchWaitMilliseconds)"
+            environment["KAFKA_SESSION_TIMEOUT_MS"] = "4000"
+        } else {
+            // So that one that was killed has its partitions back at once.
+            environment["KAFKA_INSTANCE_ID"] = "1"
+        }
         environment["LOG_FORMAT"] = "pretty"
         if name == .payments {
             environment["GATEWAY_DATABASE_URL"] = address.url(role: "gateway", password: "gateway")
