@@ -38,16 +38,10 @@ struct OrderRoutes: Sendable {
         }
         let until = ContinuousClock.now + wait.duration
         async let ending = waiters.wait(for: placement.id, until: until)
-        let (order, replayed): (OrderView, Bool)
-        do {
-            (order, replayed) = try await submit(placement)
-        } catch {
-            waiters.release(placement.id)
-            throw error
-        }
-        if replayed { waiters.release(placement.id) }
+        let (order, replayed) = try await submit(placement)
+        // Left behind, the wait is cancelled: a repeated request waits for the order that was made first.
         let last: OrderView
-        if let ending = await ending {
+        if !replayed, let ending = await ending {
             last = order.ended(ending)
         } else {
             last = try await waited(for: order.id, until: until)
@@ -120,16 +114,10 @@ struct OrderRoutes: Sendable {
     /// The order after it ended or the time was up, whichever is first.
     private func waited(for id: Identifier, until: ContinuousClock.Instant) async throws -> OrderView {
         async let ending = waiters.wait(for: id, until: until)
-        let order: OrderView
-        do {
-            order = try await find(id)
-        } catch {
-            waiters.release(id)
-            throw error
-        }
-        if order.hasEnded { waiters.release(id) }
+        let order = try await find(id)
+        if order.hasEnded { return order }
         if let ending = await ending { return order.ended(ending) }
-        return order.hasEnded ? order : try await find(id)
+        return try await find(id)
     }
 
     private func find(_ id: Identifier) async throws -> OrderView {

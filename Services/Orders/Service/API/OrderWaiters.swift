@@ -18,12 +18,14 @@ struct OrderEnding: Sendable {
 /// What another instance commits is found by one query over all waited-for ids, four times a second.
 final class OrderWaiters: Sendable {
     private struct Waiter {
+        let id: UInt64
         let until: ContinuousClock.Instant
         let continuation: CheckedContinuation<OrderEnding?, Never>
     }
 
     private struct State {
         var waiters: [Identifier: [Waiter]] = [:]
+        var last: UInt64 = 0
     }
 
     private let state = Mutex(State())
@@ -32,16 +34,19 @@ final class OrderWaiters: Sendable {
     ///
     /// An end that was committed before this call isn't noticed at once: look at the order after registering.
     func wait(for order: Identifier, until: ContinuousClock.Instant) async -> OrderEnding? {
-        await withTaskCancellationHandler {
+        let id = state.withLock { state in
+            state.last += 1
+            return state.last
+        }
+        return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                state.withLock { state in
-                    state.waiters[order, default: []].append(Waiter(until: until, continuation: continuation))
-                }
-                if Task.isCancelled { release(order) }
+                let waiter = Waiter(id: id, until: until, continuation: continuation)
+                state.withLock { $0.waiters[order, default: []].append(waiter) }
+                if Task.isCancelled { release(id, of: order) }
             }
         } onCancel: {
             // A server that drains asks for answers now.
-            release(order)
+            release(id, of: order)
         }
     }
 
@@ -55,10 +60,14 @@ final class OrderWaiters: Sendable {
         for (waiter, ending) in woken { waiter.continuation.resume(returning: ending) }
     }
 
-    /// Lets go of whoever waits for `order`; they look for themselves.
-    func release(_ order: Identifier) {
-        let waiters = state.withLock { $0.waiters.removeValue(forKey: order) ?? [] }
-        for waiter in waiters { waiter.continuation.resume(returning: nil) }
+    private func release(_ id: UInt64, of order: Identifier) {
+        let released = state.withLock { state -> Waiter? in
+            guard let index = state.waiters[order]?.firstIndex(where: { $0.id == id }) else { return nil }
+            let waiter = state.waiters[order]?.remove(at: index)
+            if state.waiters[order]?.isEmpty == true { state.waiters[order] = nil }
+            return waiter
+        }
+        released?.continuation.resume(returning: nil)
     }
 
     /// Looks after those whose time is up and those whose order ended elsewhere, until `stop`; then lets all go.

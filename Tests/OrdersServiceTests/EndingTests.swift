@@ -1,0 +1,107 @@
+import Foundation
+import HTTP
+import Kernel
+import Messaging
+import OrdersDomain
+import TestSupport
+import Testing
+
+@testable import OrdersService
+
+@Suite("How orders end")
+struct EndingTests {
+    @Test func `a client that waits hears the end at once`() async throws {
+        try await OrdersUnderTest.run { orders in
+            async let waited = orders.post(tea(), wait: 30)
+            let id = try await eventuallyPlaced(orders)
+            try await orders.hear([.order(id, .paymentCaptured)])
+            let response = await waited
+            #expect(response.status == 200)
+            #expect(try OrderAnswer(response).status == "confirmed")
+            #expect(response.headers["Preference-Applied"] == "wait=30")
+            #expect(response.headers["ETag"] == "\"2\"")
+        }
+    }
+
+    @Test func `a client that waited long enough gets the order as it stands`() async throws {
+        try await OrdersUnderTest.run { orders in
+            let response = await orders.post(tea(), wait: 0)
+            let order = try OrderAnswer(response)
+            #expect(response.status == 202)
+            #expect(order.status == "pending")
+        }
+    }
+
+    @Test func `a repeated request that waits hears the end of the first one's order`() async throws {
+        try await OrdersUnderTest.run { orders in
+            let id = try OrderAnswer(await orders.post(tea(), key: "k")).id
+            async let waited = orders.post(tea(), key: "k", wait: 30)
+            try await orders.hear([.order(id, .paymentCaptured)])
+            let response = await waited
+            #expect(response.status == 200)
+            #expect(response.headers["Idempotency-Replayed"] == "true")
+        }
+    }
+
+    @Test func `a cancelled order ends when stock and money are settled, in either order`() async throws {
+        try await OrdersUnderTest.run { orders in
+            let id = try OrderAnswer(await orders.post(tea())).id
+            let cancelled = await orders.post("", path: "/v1/orders/\(id)/cancellation")
+            #expect(cancelled.status == 202)
+            try await orders.hear([.order(id, .paymentVoided)])
+            #expect(try OrderAnswer(await orders.get("/v1/orders/\(id)")).status == "cancelling")
+            try await orders.hear([.order(id, .stockReleased)])
+            let order = try OrderAnswer(await orders.get("/v1/orders/\(id)"))
+            #expect((order.status, order.reason) == ("cancelled", "customer"))
+            #expect(try await orders.said() == ["orders.created", "orders.cancelling", "orders.cancelled"])
+            #expect(await orders.post("", path: "/v1/orders/\(id)/cancellation").status == 200)
+        }
+    }
+
+    @Test func `a confirmed order can't be cancelled`() async throws {
+        try await OrdersUnderTest.run { orders in
+            let id = try OrderAnswer(await orders.post(tea())).id
+            try await orders.hear([.order(id, .paymentCaptured)])
+            #expect(await orders.post("", path: "/v1/orders/\(id)/cancellation").status == 409)
+        }
+    }
+
+    @Test func `what is heard twice changes nothing`() async throws {
+        try await OrdersUnderTest.run { orders in
+            let id = try OrderAnswer(await orders.post(tea())).id
+            try await orders.hear([.order(id, .paymentCaptured), .order(id, .paymentCaptured)])
+            try await orders.hear([.order(id, .paymentCaptured)])
+            #expect(try await orders.said() == ["orders.created", "orders.confirmed"])
+            #expect(await orders.get("/v1/orders/\(id)").headers["ETag"] == "\"2\"")
+        }
+    }
+
+    @Test func `an event for an order that is not ours is an alarm and changes nothing`() async throws {
+        try await OrdersUnderTest.run { orders in
+            let handled = try await orders.hear([.order(.v7(at: .now()), .paymentCaptured)])
+            #expect(handled.alarms.count == 1)
+            #expect(handled.events.isEmpty)
+        }
+    }
+
+    @Test func `an order that takes too long is cancelled`() async throws {
+        try await OrdersUnderTest.run(deadline: .milliseconds(50)) { orders in
+            let id = try OrderAnswer(await orders.post(tea())).id
+            let stop = StopFlag()
+            async let sweeping: Void = orders.sweeper.run(until: stop)
+            try await eventually("the deadline has cancelled the order") {
+                try OrderAnswer(await orders.get("/v1/orders/\(id)")).reason == "deadline"
+            }
+            stop.set()
+            await sweeping
+        }
+    }
+
+    private func eventuallyPlaced(_ orders: OrdersUnderTest) async throws -> Identifier {
+        try await eventually("the order is placed") { try await !orders.said().isEmpty }
+        let page = await orders.get("/v1/orders")
+        let text = String(decoding: page.body, as: UTF8.self)
+        let start = try #require(text.range(of: "\"id\":\""))
+        return try #require(Identifier(text[start.upperBound...].prefix(36)))
+    }
+}

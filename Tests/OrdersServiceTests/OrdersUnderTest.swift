@@ -1,0 +1,136 @@
+import Contracts
+import Foundation
+import HTTP
+import Kafka
+import Kernel
+import Messaging
+import Observability
+import OrdersDomain
+import Postgres
+import TestSupport
+
+@testable import OrdersService
+
+/// The service's parts in a schema of their own, without Kafka: what would go there is read from the outbox.
+struct OrdersUnderTest: Sendable {
+    let pool: PostgresPool
+    let commands: OrderCommandHandler
+    let sweeper: DeadlineSweeper
+    let router: Router
+    let log: RecordedLog
+
+    /// - Parameter deadline: how long an order may take.
+    static func run(deadline: Duration = .seconds(60), _ body: (OrdersUnderTest) async throws -> Void)
+        async throws
+    {
+        try await PostgresServer.fromEnvironment().withSchema { database in
+            let log = RecordedLog()
+            let admin = try await PostgresConnection.connect(database, logger: log.logger)
+            let schema = try await admin.query(PostgresStatement.once("SELECT current_schema()::text")())
+            try await Migrator(schema: try schema[0].string(0)).apply(orderMigrations, on: admin)
+            await admin.close()
+            let pool = PostgresPool(configuration: database, logger: log.logger)
+            let relay = OutboxRelay(
+                service: "orders", database: database, pool: pool,
+                kafka: KafkaConfiguration(bootstrapServers: "unused.invalid:9092", clientID: "orders"),
+                policy: .stop, logger: log.logger)
+            let waiters = OrderWaiters()
+            let commands = OrderCommandHandler(waiters: waiters, logger: log.logger)
+            let placement = OrderPlacement(pool: pool, relay: relay, deadline: deadline)
+            let placements = GroupCommit(batchMax: 256, waitingMax: 1024) { try await placement.write($0) }
+            let routes = OrderRoutes(
+                pool: pool, relay: relay, commands: commands, placements: placements, waiters: waiters,
+                logger: log.logger)
+            let orders = OrdersUnderTest(
+                pool: pool, commands: commands,
+                sweeper: DeadlineSweeper(
+                    pool: pool, relay: relay, commands: commands, deadline: deadline, logger: log.logger),
+                router: Router(routes: routes.routes, logger: log.logger), log: log)
+            let stop = StopFlag()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await placements.run() }
+                group.addTask { await waiters.run(pool: pool, logger: log.logger, until: stop) }
+                defer {
+                    placements.close()
+                    stop.set()
+                }
+                try await orders.hear([
+                    .product(stock("tea", price: 250)), .product(stock("cup", price: 1000)),
+                ])
+                try await body(orders)
+            }
+            await pool.close()
+        }
+    }
+
+    static func stock(_ sku: String, price: Int64, version: Int64 = 1) -> ProductStock {
+        ProductStock(
+            sku: sku, name: sku, price: Money(amount: price, currency: .eur), available: 10, version: version)
+    }
+
+    /// Handles a batch as the consumer does, offsets aside.
+    @discardableResult
+    func hear(_ messages: [IncomingEvent]) async throws -> Handled {
+        let batch = messages.map { Incoming(event: .heard, message: $0) }
+        let handled = try await pool.transaction { transaction in
+            let handled = try await commands.handle(batch, in: transaction)
+            Outbox.append(handled.events, to: transaction)
+            return handled
+        }
+        handled.afterCommit?()
+        return handled
+    }
+
+    func post(
+        _ body: String, key: String? = UUID().uuidString, path: String = "/v1/orders", wait: Int? = nil
+    ) async -> HTTPResponse {
+        var headers: HTTPHeaders = ["Content-Type": "application/json"]
+        if let key { headers.append("Idempotency-Key", key) }
+        if let wait { headers.append("Prefer", "wait=\(wait)") }
+        return await router.respond(to: HTTPRequest(.post, path, headers: headers, body: Array(body.utf8)))
+    }
+
+    func get(_ path: String, query: [(name: String, value: String)] = [], headers: HTTPHeaders = [:]) async
+        -> HTTPResponse
+    {
+        await router.respond(to: HTTPRequest(.get, path, query: query, headers: headers))
+    }
+
+    /// The types of the events in the outbox, oldest first.
+    func said() async throws -> [String] {
+        try await pool.query(PostgresStatement.once("SELECT topic FROM outbox ORDER BY seq")()).map {
+            try $0.string(0)
+        }
+    }
+}
+
+extension CloudEvent {
+    static var heard: CloudEvent {
+        CloudEvent(
+            id: .v7(at: .now()), type: "test", time: .now(), subject: "", correlationID: nil,
+            causationID: nil,
+            traceparent: nil, version: 1)
+    }
+}
+
+/// An order as a client reads it.
+struct OrderAnswer: Decodable {
+    let id: Identifier
+    let status: String
+    let reason: String?
+    let total: Money
+
+    init(_ response: HTTPResponse) throws {
+        self = try JSONDecoder().decode(OrderAnswer.self, from: Data(response.body))
+    }
+
+    /// Memberwise decoding, by the names in the JSON.
+    private enum CodingKeys: String, CodingKey { case id, status, reason, total }
+}
+
+/// An order of two teas for `customer`.
+func tea(_ customer: String = "ada", token: String = "tok_ok", quantity: Int = 2, sku: String = "tea")
+    -> String
+{
+    #"{"customerId":"\#(customer)","lines":[{"sku":"\#(sku)","quantity":\#(quantity)}],"paymentToken":"\#(token)"}"#
+}
