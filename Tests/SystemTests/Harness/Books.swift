@@ -82,10 +82,14 @@ struct Books: Sendable {
 
     /// What must never be, in a shop with no order under way; empty when all is right.
     func violations() async throws -> [String] {
+        try await pool.transaction(isolation: .repeatableRead) { try await violations(in: $0) }
+    }
+
+    func violations(in transaction: PostgresTransaction) async throws -> [String] {
         var found: [String] = []
         for (name, sql) in Self.rules {
-            found += try await texts(
-                "SELECT $rule$\(name): $rule$ || subject::text FROM (\(sql)) AS broken (subject)")
+            let select = "SELECT $rule$\(name): $rule$ || subject::text FROM (\(sql)) AS broken (subject)"
+            found += try await transaction.query(PostgresStatement.once(select)()).map { try $0.string(0) }
         }
         return found
     }
