@@ -151,10 +151,6 @@ extension Books {
             """
         ),
         (
-            "S5 entries balance",
-            "SELECT order_id FROM payments.ledger_entry GROUP BY order_id, kind HAVING sum(amount) <> 0"
-        ),
-        (
             "S5 the gateway's ledger is ours",
             """
             SELECT order_id FROM (
