@@ -82,6 +82,20 @@ extension SystemTests {
             try await shop.expectRest()
         }
 
+        @Test func `more idle connections than it takes keep nobody from ordering for long`() async throws {
+            let sku = try await shop.sell(10)
+            let (port, enough, started) = (shop.port(.orders), Flag(), Flag())
+            // It takes 4096; the others wait in the system's queue, as the order will.
+            async let idle: Int = onThread {
+                try hold(4500, of: port, started: started, until: enough)
+            }
+            try await eventually("they are connected", within: .seconds(30)) { started.isSet }
+            #expect(try await shop.place(sku, wait: 20).status == "confirmed")
+            enough.set()
+            #expect(try await idle == 4500)
+            try await shop.expectRest()
+        }
+
         @Test func `bodies that drip in keep nobody from ordering`() async throws {
             let sku = try await shop.sell(10)
             let (port, enough, started) = (shop.port(.orders), Flag(), Flag())
@@ -106,6 +120,7 @@ extension SystemTests {
 private func hold(
     _ count: Int, of port: Int, sending text: String = "", started: Flag, until enough: Flag
 ) throws -> Int {
+    allowDescriptors(count + 1000)
     var sockets = Held()
     for _ in 0..<count { try sockets.open(port, sending: text) }
     started.set()

@@ -87,6 +87,8 @@ extension SystemTests {
             #expect(Set(placed) == ids, "an acknowledged order is there, and no other")
             let stock = try await shop.books.stock(sku)
             #expect(stock.available + stock.sold == 100_000)
+            let audit = try await shop.tool("audit", "--at-rest")
+            #expect(audit.code == 0, "\(audit.output)")
         }
 
         @Test func `all four are killed at once, and the orders under way still end`() async throws {

@@ -23,15 +23,16 @@ final class Program: Sendable {
     static let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         .deletingLastPathComponent()
 
-    /// - Parameter environment: all that the program gets to see.
+    /// - Parameters:
+    ///   - name: one of the shop's programs, or the path of another.
+    ///   - environment: all that the program gets to see.
     init(
         _ name: String, _ words: [String] = [], environment: [String: String], log: URL, janitor: Janitor
     ) throws {
         self.name = name
         self.janitor = janitor
-        pid = try spawn(
-            Self.folder.appendingPathComponent(name).path, words, environment: environment, input: nil,
-            output: log.path)
+        let path = name.hasPrefix("/") ? name : Self.folder.appendingPathComponent(name).path
+        pid = try spawn(path, words, environment: environment, input: nil, output: log.path)
         janitor.watch(pid)
     }
 

@@ -116,8 +116,15 @@ final class RunningShop: Sendable {
         for name in ServiceName.allCases {
             environment["\(name.rawValue.uppercased())_URL"] = "http://127.0.0.1:\(port(name))"
         }
-        let log = folder.appendingPathComponent("shop-\(UInt32.random(in: 0 ... .max)).log")
-        let program = try Program("shop", words, environment: environment, log: log, janitor: janitor)
+        return try await run("shop", words, environment)
+    }
+
+    /// A program that ends by itself.
+    func run(
+        _ name: String, _ words: [String], _ environment: [String: String] = [:]
+    ) async throws -> (code: Int32, output: String) {
+        let log = folder.appendingPathComponent("run-\(freshWord()).log")
+        let program = try Program(name, words, environment: environment, log: log, janitor: janitor)
         let code = try await program.ended(within: .seconds(60))
         return (code, try String(contentsOf: log, encoding: .utf8))
     }

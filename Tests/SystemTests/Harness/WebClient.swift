@@ -179,3 +179,13 @@ struct Held: ~Copyable {
 
     deinit { for socket in sockets { close(socket) } }
 }
+
+/// Shells give 1024, fewer than the connections of some tests.
+func allowDescriptors(_ count: Int) {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < count else {
+        return
+    }
+    limit.rlim_cur = min(limit.rlim_max, rlim_t(count))
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+}
