@@ -11,7 +11,7 @@ calculate() { awk "BEGIN { printf \"${2:-%.2f}\", $1 }"; }
 # those that have ended too.
 cpu_seconds() {
     running "$1" || fail "$1 has ended: see $state/log/$1.log"
-    cat /proc/[0-9]*/stat 2> /dev/null | awk -v of="$pid" -v hertz="$(getconf CLK_TCK)" '
+    { cat /proc/[0-9]*/stat 2> /dev/null || true; } | awk -v of="$pid" -v hertz="$(getconf CLK_TCK)" '
         { process = $1; sub(/^[0-9]+ \(.*\) /, "") }
         process == of { sum += $12 + $13 + $14 + $15 }
         $2 == of { sum += $12 + $13 }
