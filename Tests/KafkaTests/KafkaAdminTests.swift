@@ -15,7 +15,7 @@ struct KafkaAdminTests {
             let second = TopicPartition(topic: test.topic, partition: 1)
             await consumer.commit([first: 3])
             let admin = try KafkaAdmin(configuration: test.configuration, logger: test.logger)
-            let deadline = ContinuousClock.now + .seconds(20)
+            let deadline = ContinuousClock.now + .seconds(60)
             var lag: [TopicPartition: PartitionLag] = [:]
             while lag[first]?.committed == nil, ContinuousClock.now < deadline {
                 lag = try await admin.groupLag(group: "group", topics: [test.topic], timeout: .seconds(10))

@@ -27,7 +27,7 @@ struct MockTest: Sendable {
         // The mock cluster takes 3 s for a first member, and nearly a session for each rebalance.
         KafkaConfiguration(
             bootstrapServers: cluster.bootstrapServers, clientID: "test",
-            securitySettings: ["session.timeout.ms": "4500", "heartbeat.interval.ms": "200"],
+            securitySettings: ["session.timeout.ms": "9000", "heartbeat.interval.ms": "200"],
             fetchWaitMilliseconds: 5)
     }
 
@@ -74,7 +74,7 @@ extension KafkaConsumer {
     /// Positions of new assignments come from
     /// `position`.
     nonisolated func collect(
-        from position: Int64 = KafkaConsumer.beginning, within limit: Duration = .seconds(20),
+        from position: Int64 = KafkaConsumer.beginning, within limit: Duration = .seconds(60),
         until isComplete: ([KafkaRecord]) -> Bool
     ) async throws -> [KafkaRecord] {
         let deadline = ContinuousClock.now + limit
@@ -92,7 +92,7 @@ extension KafkaConsumer {
     }
 
     /// Polls until an assignment or a revocation comes.
-    nonisolated func rebalanced(within limit: Duration = .seconds(20)) async throws -> Poll {
+    nonisolated func rebalanced(within limit: Duration = .seconds(60)) async throws -> Poll {
         let deadline = ContinuousClock.now + limit
         while ContinuousClock.now < deadline {
             let poll = try await poll(max: 100, timeout: .milliseconds(100))
@@ -103,7 +103,7 @@ extension KafkaConsumer {
     }
 
     /// Polls until an error comes.
-    nonisolated func failure(within limit: Duration = .seconds(20)) async throws -> KafkaError {
+    nonisolated func failure(within limit: Duration = .seconds(60)) async throws -> KafkaError {
         do {
             _ = try await collect(within: limit) { _ in false }
         } catch let error as KafkaError {
@@ -118,7 +118,7 @@ extension KafkaRecord {
 }
 
 /// Waits for a condition that another thread brings about.
-func eventually(within limit: Duration = .seconds(20), _ condition: () -> Bool) async throws {
+func eventually(within limit: Duration = .seconds(60), _ condition: () -> Bool) async throws {
     let deadline = ContinuousClock.now + limit
     while !condition() {
         guard ContinuousClock.now < deadline else { throw DeadlinePassed() }
