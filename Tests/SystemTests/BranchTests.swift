@@ -145,5 +145,34 @@ extension SystemTests {
             #expect(try await shop.read(order).status == "confirmed")
             try await shop.expectRest()
         }
+
+        @Test func `a thousand orders by sixteen clients all end, and everything adds up`() async throws {
+            let shop = shop
+            let skus = [
+                try await shop.sell(400, price: 300), try await shop.sell(10_000, price: 700),
+                try await shop.sell(10_000, price: 1100),
+            ]
+            let tokens = ["tok_ok", "tok_ok", "tok_ok", "tok_declined", "tok_slow", "tok_error_once"]
+            let placed = try await withThrowingTaskGroup(of: [OrderBody].self) { group in
+                for client in 0..<16 {
+                    group.addTask {
+                        var mine: [OrderBody] = []
+                        for number in 0..<63 {
+                            let order = try await shop.place(
+                                skus[(client + number) % 3], quantity: 1 + number % 3,
+                                token: tokens[(client * 5 + number) % 6])
+                            if number % 9 == 0 { _ = try await shop.cancel(order) }
+                            mine.append(order)
+                        }
+                        return mine
+                    }
+                }
+                return try await group.reduce(into: [OrderBody]()) { $0 += $1 }
+            }
+            try await shop.expectRest(within: .seconds(90))
+
+            #expect(Set(placed.map(\.id)).count == 1008)
+            for sku in skus { #expect(try await shop.books.stock(sku).reserved == 0) }
+        }
     }
 }

@@ -92,6 +92,54 @@ extension SystemTests {
             for name in ServiceName.allCases { #expect(try !shop.log(name).contains("impossible")) }
         }
 
+        @Test func `a client that waits is answered when the service stops`() async throws {
+            let sku = try await shop.sell(1)
+            try await shop.stop(.payments)
+            let shop = shop
+            async let waiting = shop.post(shop.body(sku), wait: 30)
+            try await eventually("the order is placed", within: .seconds(20)) {
+                try await shop.books.stock(sku).reserved == 1
+            }
+            let time = try await ContinuousClock().measure { try await shop.stop(.orders) }
+            let answer = try await waiting
+            try await shop.start(.orders)
+            try await shop.start(.payments)
+
+            #expect(time < .seconds(15))
+            #expect(answer.status == 202, "\(answer.text)")
+            #expect(try await shop.ended(answer.json(OrderBody.self)).status == "confirmed")
+            try await shop.expectRest()
+        }
+
+        @Test func `the database throws everybody out, again and again`() async throws {
+            let sku = try await shop.sell(100_000, price: 100)
+            let (shop, stop) = (shop, Flag())
+            async let customers = shop.buy(sku, until: stop)
+            do {
+                for _ in 0..<5 {
+                    try await shop.moreOrders(of: sku)
+                    let thrownOut = try await shop.books.number(
+                        """
+                        SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+                        WHERE datname = current_database() AND usename IN
+                            ('orders', 'inventory', 'payments', 'notifications', 'gateway')
+                        """)
+                    #expect(thrownOut > 0)
+                }
+                try await shop.moreOrders(of: sku)
+                stop.set()
+            } catch {
+                stop.set()
+                throw error
+            }
+            let acknowledged = try await customers
+            try await shop.expectRest()
+
+            #expect(Set(acknowledged).count == acknowledged.count)
+            let audit = try await shop.tool("audit", "--at-rest", "--no-topics")
+            #expect(audit.code == 0, "\(audit.output)")
+        }
+
         @Test func `two of each share the work, and one goes on alone`() async throws {
             let sku = try await shop.sell(1000)
             for name in ServiceName.allCases { try await shop.start(name, instance: 2) }
