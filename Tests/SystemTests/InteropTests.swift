@@ -18,8 +18,10 @@ extension SystemTests {
         @Test func `the CloudEvents SDK understands every event`() async throws {
             let sku = try await shop.sell(10)
             let orders = [
-                try await shop.place(sku, wait: 20), try await shop.place(sku, token: "tok_declined", wait: 20),
-                try await shop.place(sku, quantity: 100, wait: 20), try await shop.place(sku, token: "tok_slow"),
+                try await shop.place(sku, wait: 20),
+                try await shop.place(sku, token: "tok_declined", wait: 20),
+                try await shop.place(sku, quantity: 100, wait: 20),
+                try await shop.place(sku, token: "tok_slow"),
             ]
             _ = try await shop.cancel(orders[3])
             try await shop.expectRest()

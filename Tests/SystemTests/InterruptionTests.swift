@@ -89,6 +89,30 @@ extension SystemTests {
             #expect(stock.available + stock.sold == 100_000)
             let audit = try await shop.tool("audit", "--at-rest")
             #expect(audit.code == 0, "\(audit.output)")
+            for name in ServiceName.allCases { #expect(try !shop.log(name).contains("impossible")) }
+        }
+
+        @Test func `two of each share the work, and one goes on alone`() async throws {
+            let sku = try await shop.sell(1000)
+            for name in ServiceName.allCases { try await shop.start(name, instance: 2) }
+            try await eventually("both of each have work", within: .seconds(60)) {
+                _ = try await shop.place(sku, wait: 10)
+                return try ServiceName.allCases.allSatisfy { name in
+                    try shop.log(name, instance: 2).contains("◀")
+                }
+            }
+            for name in ServiceName.allCases { try await shop.kill(name) }
+            let port = shop.port(.orders, instance: 2)
+            let answer = try await call(
+                "POST", port: port, "/v1/orders",
+                headers: [
+                    "Content-Type": "application/json", "Idempotency-Key": freshWord(), "Prefer": "wait=40",
+                ], body: shop.body(sku), seconds: 60)
+            #expect(try answer.json(OrderBody.self).status == "confirmed")
+            for name in ServiceName.allCases { try await shop.start(name) }
+            for name in ServiceName.allCases { try await shop.stop(name, instance: 2) }
+            #expect(try await shop.place(sku, wait: 30).status == "confirmed")
+            try await shop.expectRest()
         }
 
         @Test func `all four are killed at once, and the orders under way still end`() async throws {

@@ -7,6 +7,18 @@ import TestSupport
 
 enum ServiceName: String, CaseIterable, Sendable { case orders, inventory, payments, notifications }
 
+/// One of the processes of a service; the first of each always runs, a second one where a test starts it.
+struct Instance: Hashable, Sendable, CustomStringConvertible {
+    let service: ServiceName
+    let number: Int
+
+    static let all = ServiceName.allCases.flatMap {
+        [Instance(service: $0, number: 1), Instance(service: $0, number: 2)]
+    }
+
+    var description: String { number == 1 ? service.rawValue : "\(service)-\(number)" }
+}
+
 /// The four services as processes, on a database of their own.
 final class RunningShop: Sendable {
     /// The shop of the suite that runs.
@@ -27,9 +39,9 @@ final class RunningShop: Sendable {
     let topics: Topics
     private let address: DatabaseAddress
     private let folder: URL
-    private let ports: [ServiceName: Int]
+    private let ports: [Instance: Int]
     private let janitor: Janitor
-    private let running = Mutex<[ServiceName: Program]>([:])
+    private let running = Mutex<[Instance: Program]>([:])
 
     private static let roles = ServiceName.allCases.map(\.rawValue) + ["gateway"]
 
@@ -47,8 +59,8 @@ final class RunningShop: Sendable {
             configuration: KafkaConfiguration(
                 bootstrapServers: settings.bootstrapServers, clientID: "system-tests",
                 fetchWaitMilliseconds: settings.fetchWaitMilliseconds))
-        var ports: [ServiceName: Int] = [:]
-        for name in ServiceName.allCases { ports[name] = try freePort(besides: Set(ports.values)) }
+        var ports: [Instance: Int] = [:]
+        for instance in Instance.all { ports[instance] = try freePort(besides: Set(ports.values)) }
         self.ports = ports
         janitor = try Janitor()
     }
@@ -65,9 +77,11 @@ final class RunningShop: Sendable {
             try await shop.topics.clear(settings.brokerKind)
             let setup = try await shop.tool("setup")
             guard setup.code == 0 else { throw ToolFailed(words: ["setup"], result: setup) }
-            for name in ServiceName.allCases { try shop.launch(name) }
-            for name in ServiceName.allCases { try await shop.isReady(name) }
+            let first = ServiceName.allCases.map { Instance(service: $0, number: 1) }
+            for instance in first { try shop.launch(instance) }
+            for instance in first { try await shop.isReady(instance) }
             try await body(shop)
+            for instance in first { try await shop.isStillRunning(instance) }
         } catch {
             shop.showLogs()
             await shop.takeBack(database)
@@ -77,23 +91,27 @@ final class RunningShop: Sendable {
         try? FileManager.default.removeItem(at: folder)
     }
 
-    func port(_ name: ServiceName) -> Int { ports[name] ?? 0 }
+    func port(_ name: ServiceName, instance: Int = 1) -> Int {
+        ports[Instance(service: name, number: instance)] ?? 0
+    }
 
     /// Starts a service and waits until it is ready.
     ///
     /// - Parameter changes: settings that differ from the usual ones of these tests.
-    func start(_ name: ServiceName, _ changes: [String: String] = [:]) async throws {
-        try launch(name, changes)
-        try await isReady(name)
+    func start(_ name: ServiceName, instance: Int = 1, _ changes: [String: String] = [:]) async throws {
+        let instance = Instance(service: name, number: instance)
+        try launch(instance, changes)
+        try await isReady(instance)
     }
 
     /// As an operator stops it: it finishes what it has in hand.
-    func stop(_ name: ServiceName) async throws {
-        guard let program = running.withLock({ $0.removeValue(forKey: name) }) else { return }
+    func stop(_ name: ServiceName, instance: Int = 1) async throws {
+        let instance = Instance(service: name, number: instance)
+        guard let program = running.withLock({ $0.removeValue(forKey: instance) }) else { return }
         program.signal(SIGTERM)
         do {
             let code = try await program.ended()
-            guard code == 0 else { throw EndedBadly(name: name, code: code) }
+            guard code == 0 else { throw EndedBadly(instance: instance, code: code) }
         } catch {
             program.signal(SIGKILL)
             try await program.ended()
@@ -102,8 +120,9 @@ final class RunningShop: Sendable {
     }
 
     /// As a machine that loses its power stops it.
-    func kill(_ name: ServiceName) async throws {
-        guard let program = running.withLock({ $0.removeValue(forKey: name) }) else { return }
+    func kill(_ name: ServiceName, instance: Int = 1) async throws {
+        let instance = Instance(service: name, number: instance)
+        guard let program = running.withLock({ $0.removeValue(forKey: instance) }) else { return }
         program.signal(SIGKILL)
         try await program.ended()
     }
@@ -130,16 +149,16 @@ final class RunningShop: Sendable {
     }
 
     /// All that a service has logged.
-    func log(_ name: ServiceName) throws -> String {
-        try String(contentsOf: logFile(name), encoding: .utf8)
+    func log(_ name: ServiceName, instance: Int = 1) throws -> String {
+        try String(contentsOf: logFile(Instance(service: name, number: instance)), encoding: .utf8)
     }
 
     /// The last words of each service, for whoever reads about a failure.
     func showLogs() {
-        for name in ServiceName.allCases {
-            guard let text = try? log(name) else { continue }
+        for instance in Instance.all {
+            guard let text = try? log(instance.service, instance: instance.number) else { continue }
             let lines = text.split(separator: "\n").suffix(25)
-            print("--- \(name): the last of \(logFile(name).path)\n\(lines.joined(separator: "\n"))")
+            print("--- \(instance): the last of \(logFile(instance).path)\n\(lines.joined(separator: "\n"))")
         }
     }
 
@@ -152,7 +171,7 @@ final class RunningShop: Sendable {
     }
 
     struct EndedBadly: Error {
-        let name: ServiceName
+        let instance: Instance
         /// Negative: the signal.
         let code: Int32
     }
@@ -166,38 +185,45 @@ extension RunningShop {
         ]
     }
 
-    private func launch(_ name: ServiceName, _ changes: [String: String] = [:]) throws {
+    private func launch(_ instance: Instance, _ changes: [String: String] = [:]) throws {
+        let name = instance.service.rawValue
         var environment = base
-        environment["DATABASE_URL"] = address.url(role: name.rawValue, password: name.rawValue)
-        environment["HTTP_PORT"] = "\(port(name))"
+        environment["DATABASE_URL"] = address.url(role: name, password: name)
+        environment["HTTP_PORT"] = "\(port(instance.service, instance: instance.number))"
         if settings.brokerKind == .local {
             // It knows neither long polls nor static members, and waits for dead ones.
             environment["KAFKA_FETCH_WAIT_MS"] = "\(settings.fetchWaitMilliseconds)"
             environment["KAFKA_SESSION_TIMEOUT_MS"] = "4000"
         } else {
-            // So that one that was killed has its partitions back at once.
-            environment["KAFKA_INSTANCE_ID"] = "1"
+            // So that one that was killed has its partitions back at once, or another has them soon.
+            environment["KAFKA_INSTANCE_ID"] = "\(instance.number)"
+            environment["KAFKA_SESSION_TIMEOUT_MS"] = "6000"
         }
         environment["LOG_FORMAT"] = "pretty"
-        if name == .payments {
+        if instance.service == .payments {
             environment["GATEWAY_DATABASE_URL"] = address.url(role: "gateway", password: "gateway")
             environment.merge(Self.quick) { $1 }
         }
         environment.merge(changes) { $1 }
-        let program = try Program(
-            name.rawValue, environment: environment, log: logFile(name), janitor: janitor)
-        running.withLock { $0[name] = program }
+        let program = try Program(name, environment: environment, log: logFile(instance), janitor: janitor)
+        running.withLock { $0[instance] = program }
     }
 
-    private func isReady(_ name: ServiceName) async throws {
-        try await eventually("\(name) is ready", within: .seconds(45)) {
-            guard let program = running.withLock({ $0[name] }) else { return false }
-            guard program.isRunning else { throw EndedBadly(name: name, code: try await program.ended()) }
-            return (try? await call("GET", port: port(name), "/readyz", seconds: 5))?.status == 200
+    private func isReady(_ instance: Instance) async throws {
+        let port = port(instance.service, instance: instance.number)
+        try await eventually("\(instance) is ready", within: .seconds(45)) {
+            try await isStillRunning(instance)
+            return (try? await call("GET", port: port, "/readyz", seconds: 5))?.status == 200
         }
     }
 
-    private func logFile(_ name: ServiceName) -> URL { folder.appendingPathComponent("\(name).log") }
+    /// - Throws: where it has ended, which nobody told it to.
+    private func isStillRunning(_ instance: Instance) async throws {
+        guard let program = running.withLock({ $0[instance] }), !program.isRunning else { return }
+        throw EndedBadly(instance: instance, code: try await program.ended())
+    }
+
+    private func logFile(_ instance: Instance) -> URL { folder.appendingPathComponent("\(instance).log") }
 
     /// Stops what runs and drops the database, whatever has happened before.
     private func takeBack(_ database: String) async {
