@@ -58,23 +58,23 @@ extension CloudEvent {
     ///
     /// - Throws: `ContractError`, which sends the record to the dead letters.
     package init(headers: [(name: String, value: [UInt8])]) throws(ContractError) {
-        var found: [String: String] = [:]
-        for header in headers where header.name.hasPrefix("ce_") || header.name == "traceparent" {
-            found[header.name] = String(decoding: header.value, as: UTF8.self)
+        // A dozen short names: looking through them costs less than hashing them once.
+        func value(_ name: String) -> String? {
+            headers.last { $0.name == name }.map { String(decoding: $0.value, as: UTF8.self) }
         }
         func required(_ name: String) throws(ContractError) -> String {
-            guard let value = found[name] else { throw .missingHeader(name) }
+            guard let value = value(name) else { throw .missingHeader(name) }
             return value
         }
         guard try required("ce_specversion") == "1.0" else { throw .badHeader("ce_specversion") }
         guard let id = Identifier(try required("ce_id")) else { throw .badHeader("ce_id") }
         guard let time = Timestamp(try required("ce_time")) else { throw .badHeader("ce_time") }
-        guard let version = Int64(found["ce_version"] ?? "0") else { throw .badHeader("ce_version") }
+        guard let version = Int64(value("ce_version") ?? "0") else { throw .badHeader("ce_version") }
         self.init(
-            id: id, type: try required("ce_type"), time: time, subject: found["ce_subject"] ?? "",
-            correlationID: found["ce_correlationid"].flatMap { Identifier($0) },
-            causationID: found["ce_causationid"].flatMap { Identifier($0) },
-            traceparent: found["traceparent"],
+            id: id, type: try required("ce_type"), time: time, subject: value("ce_subject") ?? "",
+            correlationID: value("ce_correlationid").flatMap { Identifier($0) },
+            causationID: value("ce_causationid").flatMap { Identifier($0) },
+            traceparent: value("traceparent"),
             version: version)
     }
 }

@@ -46,7 +46,7 @@ struct DeadLetterRedrive<Handler: BatchHandler>: Sendable {
     private func one() async throws -> Int64? {
         var tried: Int64?
         do {
-            return try await pool.transaction { transaction in
+            let done = try await pool.transaction { transaction -> (id: Int64, handled: Handled)? in
                 guard let row = try await transaction.query(Self.next()).first else { return nil }
                 let id = try row.int64(0)
                 tried = id
@@ -54,14 +54,22 @@ struct DeadLetterRedrive<Handler: BatchHandler>: Sendable {
                 let handled = try await handler.handle([incoming], in: transaction)
                 transaction.enqueue(Self.finish(id, "redriven", nil as String?))
                 Outbox.append(handled.events, to: transaction)
-                return id
+                return (id, handled)
             }
+            if let handled = done?.handled { committed(handled) }
+            return done?.id
         } catch {
             if let refusal = error as? PostgresError, refusal.classification == .transient { throw error }
             guard let id = tried else { throw error }
-            _ = try await pool.query(Self.finish(id, "parked", "\(error)"))
+            _ = try await pool.query(Self.finish(id, "parked", "\(error)".withoutNUL))
             return id
         }
+    }
+
+    private func committed(_ handled: Handled) {
+        if !handled.events.isEmpty { relay.eventsWritten() }
+        handled.afterCommit?()
+        for alarm in handled.alarms { logger.error("impossible event", metadata: [LogKey.error: alarm]) }
     }
 
     private static func record(_ row: PostgresRow) throws -> KafkaRecord {

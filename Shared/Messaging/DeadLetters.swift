@@ -18,7 +18,7 @@ struct DeadLetter: Sendable {
         self.clusterID = offsets.clusterID
         self.record = record
         self.errorClass = errorClass
-        self.error = error
+        self.error = error.withoutNUL
     }
 
     private static let insert = PostgresStatement(
@@ -41,7 +41,7 @@ struct DeadLetter: Sendable {
 
     /// The copy for people, on the service's dead letter topic.
     func announcement(service: String, at time: Timestamp) throws -> OutgoingEvent {
-        let key = record.key.map { String(decoding: $0, as: UTF8.self) } ?? record.position
+        let key = record.key.map { String(decoding: $0, as: UTF8.self).withoutNUL } ?? record.position
         return try OutgoingEvent(
             deadLetter: DeadLettered(
                 topic: record.topic, partition: record.partition, offset: record.offset,
@@ -54,8 +54,13 @@ struct DeadLetter: Sendable {
     private var headersJSON: String {
         let pairs = record.headers.map { [$0.name, String(decoding: $0.value, as: UTF8.self)] }
         guard let data = try? JSONEncoder().encode(pairs) else { return "[]" }
-        return String(decoding: data, as: UTF8.self).replacing("\\u0000", with: "")
+        return String(decoding: data, as: UTF8.self)
     }
+}
+
+extension String {
+    /// Postgres refuses a text with a NUL in it, and a record that holds one must not get stuck for that.
+    var withoutNUL: String { replacing("\0", with: "\u{FFFD}") }
 }
 
 extension KafkaRecord {

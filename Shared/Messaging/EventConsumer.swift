@@ -61,7 +61,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
 
     private func redrive() async {
         let redrive = DeadLetterRedrive(handler: handler, pool: pool, relay: relay, logger: logger)
-        while !stop.isSet {
+        while !stop.isSet, !Task.isCancelled {
             await stop.sleep(.seconds(1))
             do {
                 try await redrive.run()
@@ -73,11 +73,13 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
 
     private func join() async throws {
         var backoff = Backoff()
-        while !stop.isSet {
+        while !stop.isSet, !Task.isCancelled {
             do {
                 try await member { backoff.reset() }
             } catch let error as BuildError {
                 throw error
+            } catch is CancellationError where stop.isSet {
+                return
             } catch {
                 logger.warning(
                     "consumer interrupted, joining again",
@@ -115,7 +117,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
         while !stop.isSet {
             switch try await poll(consumer) {
             case .assigned(let partitions):
-                claims = try await retrying { try await offsets.claim(partitions, in: self.pool) } ?? [:]
+                claims = try await retrying { try await offsets.claim(partitions, in: self.pool) }
                 try await consumer.assign(
                     claims.mapValues { $0.next > 0 ? $0.next : KafkaConsumer.beginning })
                 assigned.set()
@@ -213,13 +215,11 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
 
     /// One transaction, repeated while the database is away: the fence, the effects, the events, the dead
     /// letters, the offsets.
-    ///
-    /// Nothing has moved where the service stops meanwhile.
     private func commit(
         _ batch: ArraySlice<Decoded>, refused: (any Error)?, _ offsets: ConsumerOffsets,
         _ claims: [TopicPartition: ConsumerOffsets.Claim]
     ) async throws -> [TopicPartition: ConsumerOffsets.Claim] {
-        try await retrying { try await self.commitOnce(batch, refused: refused, offsets, claims) } ?? [:]
+        try await retrying { try await self.commitOnce(batch, refused: refused, offsets, claims) }
     }
 
     private func commitOnce(
@@ -290,8 +290,11 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
 
     // MARK: - Retries
 
-    /// Repeats `body` for as long as its failure is transient; nil when the service stops meanwhile.
-    private func retrying<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value? {
+    /// Repeats `body` for as long as its failure is transient.
+    ///
+    /// - Throws: `CancellationError` when the service stops meanwhile: the caller must not go on to what comes after,
+    ///   since moving an offset past work that was not done would lose it.
+    private func retrying<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
         var backoff = Backoff()
         while true {
             do {
@@ -302,7 +305,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
                 case .permanentBuild:
                     throw BuildError("the database does not fit this build: \(error)")
                 case .transient:
-                    if stop.isSet { return nil }
+                    if stop.isSet || Task.isCancelled { throw CancellationError() }
                     if backoff.attempt % 10 == 0 {
                         logger.warning(
                             "database interrupted, trying again", metadata: [LogKey.error: "\(error)"])

@@ -35,6 +35,9 @@ package final class GroupCommit<Request: Sendable, Response: Sendable>: Sendable
         self.write = write
     }
 
+    /// How many wait to be written.
+    var waiting: Int { state.withLock { $0.queue.count } }
+
     /// Waits until `request` is durable or refused.
     ///
     /// - Throws: `OverloadedError` when too many wait already or the service is stopping; else what `write` threw.

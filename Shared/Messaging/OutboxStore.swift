@@ -68,10 +68,13 @@ struct OutboxStore: Sendable {
         ORDER BY seq LIMIT $4
         """)
 
+    /// The time is the end of the second, so that it is never before the snapshot: a rewind to a moment must not begin
+    /// behind what was written after it.
     static let tick = PostgresStatement(
         "outbox_tick.insert",
         """
-        INSERT INTO outbox_tick (at, snapshot) VALUES (date_trunc('second', now()), pg_current_snapshot())
+        INSERT INTO outbox_tick (at, snapshot)
+        VALUES (date_trunc('second', clock_timestamp()) + interval '1 second', pg_current_snapshot())
         ON CONFLICT DO NOTHING
         """)
 

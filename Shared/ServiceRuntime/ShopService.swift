@@ -112,6 +112,10 @@ extension ServiceContext {
             url: configuration[CommonKeys.databaseURL], applicationName: service)
         database.maxConnections = configuration[CommonKeys.databaseConnections]
         database.settings["search_path"] = service
+        // A prepared statement keeps the plan it got while its table was empty, and then reads all of it until the
+        // table is analyzed. Every statement of ours has an index; small tables don't mind.
+        database.settings["enable_seqscan"] = "off"
+        database.settings["jit"] = "off"
         return database
     }
 

@@ -99,7 +99,7 @@ private enum OutboxRows {
         SELECT xid::text, seq, event_id, topic, pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
             AND (topic <> ALL ($5::text[]) OR NOT EXISTS (
                 SELECT FROM latest WHERE latest.key = outbox.key AND latest.version > outbox.version))
-        FROM outbox WHERE (xid, seq) > ($2::text::xid8, $3) ORDER BY xid, seq LIMIT $4
+        FROM outbox WHERE (xid, seq) > ($2::text::xid8, $3) ORDER BY outbox.xid, seq LIMIT $4
         """)
 
     private static let letters = PostgresStatement.once(

@@ -42,7 +42,7 @@ let inventoryMigrations: [Migration] = [
                 updated_at timestamptz NOT NULL,
                 CONSTRAINT reservation_status CHECK (status IN ('held', 'rejected', 'released', 'sold')),
                 CONSTRAINT reservation_lines CHECK (cardinality(skus) = cardinality(quantities))
-            ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
+            ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 
             -- The answer to a repeated POST of stock, written in the transaction that counts the goods in.
             CREATE TABLE restock (

@@ -1,0 +1,181 @@
+import Contracts
+import Kafka
+import Postgres
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Messaging
+
+@Suite("The consumer")
+struct EventConsumerTests {
+    typealias Consumer = EventConsumer<EffectHandler>
+
+    private func relay(_ house: MessagingHouse, _ kafka: MockKafka) -> OutboxRelay {
+        OutboxRelay(
+            service: "notifications", database: house.database, pool: house.pool, kafka: kafka.configuration,
+            policy: .stop, logger: house.log.logger)
+    }
+
+    private func consumer(
+        _ house: MessagingHouse, _ kafka: MockKafka, _ handler: EffectHandler
+    ) -> Consumer {
+        EventConsumer(
+            service: "notifications", handler: handler, pool: house.pool, kafka: kafka.configuration,
+            instanceID: nil, policy: .stop, relay: relay(house, kafka), logger: house.log.logger)
+    }
+
+    /// Runs a consumer beside the body, and ends it after it.
+    private func running(_ consumer: Consumer, _ body: () async throws -> Void) async throws {
+        async let running: Void = consumer.run()
+        do { try await body() } catch {
+            consumer.close()
+            throw error
+        }
+        consumer.close()
+        try await running
+    }
+
+    private func customers(_ house: MessagingHouse) async throws -> [String] {
+        try await house.strings("SELECT customer FROM effect ORDER BY customer")
+    }
+
+    private func awaitEffects(_ count: Int64, _ house: MessagingHouse) async throws {
+        try await eventually("\(count) effects") {
+            try await house.number("SELECT count(*) FROM effect") == count
+        }
+    }
+
+    @Test func `a restart repeats nothing, and a rewind has no effect twice`() async throws {
+        try await MessagingHouse.with { house in
+            try await MockKafka.with(house) { kafka in
+                try await kafka.send(try ["a", "b", "c"].map { try OrderCancelled(by: $0).record })
+                let first = EffectHandler()
+                try await running(consumer(house, kafka, first)) { try await awaitEffects(3, house) }
+                #expect(first.afterCommits.load(ordering: .relaxed) >= 1)
+                let second = consumer(house, kafka, EffectHandler())
+                try await running(second) {
+                    try await kafka.send([try OrderCancelled(by: "d").record])
+                    try await awaitEffects(4, house)
+                    #expect(try await house.number("SELECT count(*) FROM delivery") == 4)
+                    let clusters = try await house.strings("SELECT cluster_id FROM outbox_cursor")
+                    let reset = try await house.withConnection {
+                        try await Rewind.rewindOffsets(cluster: try #require(clusters.first), on: $0)
+                    }
+                    #expect(reset > 0)
+                    // The running member is fenced by the next record, and begins again.
+                    try await kafka.send([try OrderCancelled(by: "e").record])
+                    try await awaitEffects(5, house)
+                }
+                #expect(try await house.number("SELECT count(*) FROM delivery") == 4 + 5)
+                #expect(try await house.number("SELECT count(*) FROM outbox") == 5)
+                #expect(try await customers(house) == ["a", "b", "c", "d", "e"])
+                #expect(house.log.lines.contains { $0.message == "consumer interrupted, joining again" })
+            }
+        }
+    }
+
+    @Test func `what can't be read or isn't accepted is set aside, its neighbours are handled`() async throws
+    {
+        try await MessagingHouse.with { house in
+            try await MockKafka.with(house) { kafka in
+                let orders = ["a", "b", "refused", "c", "d", "e"].map(OrderCancelled.init(by:))
+                var records = try orders.map { try $0.record }
+                var unreadable = try OrderCancelled(by: "f").record
+                unreadable.value = Array("{}".utf8)
+                records.insert(unreadable, at: 1)
+                try await kafka.send(records)
+                try await running(consumer(house, kafka, EffectHandler())) {
+                    try await awaitEffects(5, house)
+                }
+                #expect(try await customers(house) == ["a", "b", "c", "d", "e"])
+                #expect(try await house.number("SELECT count(*) FROM delivery") == 5)
+                let letters = try await house.strings(
+                    """
+                    SELECT "offset" || ' ' || error_class || ' ' || convert_from(key, 'UTF8') || ' ' || state
+                    FROM dead_letter ORDER BY "offset"
+                    """)
+                let keys = [unreadable.key, records[3].key].map { String(decoding: $0 ?? [], as: UTF8.self) }
+                #expect(letters == ["1 contract \(keys[0]) parked", "3 23514 \(keys[1]) parked"])
+                let told = try await house.strings(
+                    "SELECT key FROM outbox WHERE topic = 'notifications.deadLetters' ORDER BY seq")
+                #expect(Set(told) == Set(keys) && told.count == 2)
+                #expect(try await house.number("SELECT max(next) FROM consumer_offset") == 7)
+            }
+        }
+    }
+
+    /// Text in Postgres has no NUL: neither a key nor a header may make the dead letter itself undeliverable.
+    @Test func `a record with NULs in its key and its headers is set aside too`() async throws {
+        try await MessagingHouse.with { house in
+            try await MockKafka.with(house) { kafka in
+                var nasty = try OrderCancelled(by: "nasty").record
+                nasty.key = [0, 0x61, 0]
+                nasty.headers = nasty.headers.map { name, value in
+                    (name, name == "ce_type" ? "a\0b\\u0000" : value)
+                }
+                try await kafka.send([nasty, try OrderCancelled(by: "a").record])
+                try await running(consumer(house, kafka, EffectHandler())) {
+                    try await awaitEffects(1, house)
+                }
+                #expect(
+                    try await house.number("SELECT count(*) FROM dead_letter WHERE key = '\\x006100'") == 1)
+                let told = "SELECT count(*) FROM outbox WHERE topic = 'notifications.deadLetters'"
+                #expect(try await house.number(told) == 1)
+            }
+        }
+    }
+
+    @Test func `a stop in the middle of a bisected batch passes over nothing`() async throws {
+        try await MessagingHouse.with { house in
+            try await MockKafka.with(house) { kafka in
+                let parts = Parts()
+                let handler = EffectHandler { parts.consumer?.close() }
+                let consumer = consumer(house, kafka, handler)
+                parts.set(consumer)
+                try await kafka.send(
+                    try ["conflict", "b", "refused", "d"].map { try OrderCancelled(by: $0).record })
+                try await consumer.run()
+                let next = try await house.number("SELECT coalesce(max(next), 0) FROM consumer_offset")
+                let handled = try await house.number("SELECT count(*) FROM delivery")
+                let parked = try await house.number("SELECT count(*) FROM dead_letter")
+                #expect(next == handled + parked, "the offset counts only what was handled")
+            }
+        }
+    }
+
+    @Test func `a database that doesn't fit the build ends the run`() async throws {
+        try await MessagingHouse.with { house in
+            try await MockKafka.with(house) { kafka in
+                try await kafka.send(try ["a", "unbuilt"].map { try OrderCancelled(by: $0).record })
+                let consumer = consumer(house, kafka, EffectHandler())
+                await #expect(throws: BuildError.self) { try await consumer.run() }
+                #expect(try await house.number("SELECT count(*) FROM dead_letter") == 0)
+            }
+        }
+    }
+
+    @Test func `a member whose partition was claimed by another changes nothing`() async throws {
+        try await MessagingHouse.with { house in
+            let offsets = ConsumerOffsets(clusterID: "cluster")
+            let partition = TopicPartition(topic: "orders.cancelled", partition: 0)
+            func commit(_ claims: [TopicPartition: ConsumerOffsets.Claim]) async throws {
+                try await house.pool.transaction { transaction in
+                    try await offsets.move([partition: 1], from: claims, in: transaction)
+                    let sql = "INSERT INTO delivery (order_id) VALUES (gen_random_uuid())"
+                    transaction.enqueue(PostgresStatement.once(sql)())
+                }
+            }
+            let old = try await offsets.claim([partition], in: house.pool)
+            let new = try await offsets.claim([partition], in: house.pool)
+            #expect(old[partition]?.next == 0 && new[partition]?.next == 0)
+            await #expect(throws: FencedError.self) { try await commit(old) }
+            await #expect(throws: FencedError.self, "never claimed") { try await commit([:]) }
+            #expect(try await house.number("SELECT count(*) FROM delivery") == 0)
+            try await commit(new)
+            await #expect(throws: FencedError.self, "the same batch again") { try await commit(new) }
+            #expect(try await house.number("SELECT count(*) FROM delivery") == 1)
+            #expect(try await house.number("SELECT next FROM consumer_offset") == 1)
+        }
+    }
+}

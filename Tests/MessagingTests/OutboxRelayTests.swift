@@ -1,0 +1,158 @@
+import Contracts
+import Kafka
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Messaging
+
+@Suite("The relay")
+struct OutboxRelayTests {
+    private static let keys = (0..<5).map { "key\($0)" }
+
+    /// Runs relays beside the body, and ends them after it.
+    private func with(
+        _ names: [String],
+        _ body: (MessagingHouse, MockKafka, FaultProxy, [OutboxRelay]) async throws -> Void
+    ) async throws {
+        try await MessagingHouse.with { house in
+            // The first relay reaches the database by way of the proxy.
+            let proxy = try FaultProxy(to: PostgresServer(url: house.database.url))
+            defer { proxy.close() }
+            try await MockKafka.with(house) { kafka in
+                let relays = names.enumerated().map { index, name in
+                    var database = house.database
+                    database.url = index == 0 ? proxy.url : database.url
+                    database.applicationName = name
+                    return OutboxRelay(
+                        service: "orders", database: database, pool: house.pool, kafka: kafka.configuration,
+                        policy: .stop, logger: house.log.logger)
+                }
+                try await withThrowingTaskGroup(of: Void.self) { tasks in
+                    for relay in relays { tasks.addTask { await relay.run() } }
+                    defer { for relay in relays { relay.close() } }
+                    try await body(house, kafka, proxy, relays)
+                }
+            }
+        }
+    }
+
+    /// The connections that hold the lock of the service's one relay.
+    private static let leading = """
+        pg_stat_activity JOIN pg_locks USING (pid) WHERE locktype = 'advisory' AND granted
+            AND ((classid::bigint << 32) | objid::bigint) = hashtextextended(current_schema() || '.outbox', 0)
+        """
+
+    private func awaitLeader(_ name: String, _ house: MessagingHouse) async throws {
+        try await eventually("\(name) leads") {
+            try await house.strings("SELECT application_name FROM \(Self.leading)") == [name]
+        }
+    }
+
+    /// Ends the leader's connection at the server.
+    private func endLeader(_ house: MessagingHouse) async throws {
+        try await house.run("SELECT pg_terminate_backend(pid) FROM \(Self.leading)")
+    }
+
+    /// Writes rounds of events about all keys, several keys in a transaction.
+    private func write(_ rounds: Int, _ house: MessagingHouse, waking relays: [OutboxRelay]) async throws {
+        try await house.run(
+            "INSERT INTO thing SELECT 'key' || n FROM generate_series(0, 4) AS n ON CONFLICT DO NOTHING")
+        for round in 0..<rounds {
+            try await house.advance(Self.keys, pauses: [0, 0])
+            relays[round % relays.count].eventsWritten()
+        }
+    }
+
+    private func isComplete(_ rounds: Int) -> ([KafkaRecord]) -> Bool {
+        { records in Set(records.map(\.seen)).count == rounds * Self.keys.count }
+    }
+
+    private func expectOrder(_ records: [KafkaRecord], _ rounds: Int) {
+        for key in Self.keys {
+            #expect(records.map(\.seen).firstVersions(of: key) == Array(1...Int64(rounds)))
+        }
+        let places = Set(records.map { "\($0.seen.key) \($0.partition)" })
+        #expect(places.count == Self.keys.count, "a key stays in its partition")
+    }
+
+    @Test func `what was written arrives once, and each key's events in order`() async throws {
+        try await with(["relay one"]) { house, kafka, _, relays in
+            try await write(50, house, waking: relays)
+            let records = try await kafka.read(.ordersCancelled, until: isComplete(50))
+            #expect(records.count == 250)
+            expectOrder(records, 50)
+            try await eventually("the cursor stands behind all of it") {
+                try await house.number(
+                    "SELECT count(*) FROM outbox, outbox_cursor WHERE NOT pg_visible_in_snapshot(xid, snapshot)"
+                )
+                    == 0
+            }
+            let event = try CloudEvent(headers: records[0].headers)
+            let stored = try await house.number(
+                "SELECT count(*) FROM outbox WHERE event_id = '\(event.id)' AND key = '\(event.subject)'")
+            #expect(stored == 1)
+        }
+    }
+
+    @Test func `what another process wrote is found without a wake-up`() async throws {
+        try await with(["relay one"]) { house, kafka, _, _ in
+            try await house.write("other", versions: 1...3)
+            let records = try await kafka.read(.ordersCancelled) { $0.count >= 3 }
+            #expect(records.map(\.seen.version) == [1, 2, 3])
+        }
+    }
+
+    @Test func `a leader whose connection is ended goes on where it was`() async throws {
+        try await with(["relay one"]) { house, kafka, _, relays in
+            for _ in 0..<3 {
+                try await write(10, house, waking: relays)
+                try await awaitLeader("relay one", house)
+                try await endLeader(house)
+            }
+            try await write(10, house, waking: relays)
+            expectOrder(try await kafka.read(.ordersCancelled, until: isComplete(40)), 40)
+            #expect(house.log.lines.contains { $0.message == "relay interrupted, trying again" })
+        }
+    }
+
+    @Test func `another relay takes over from one that is cut off`() async throws {
+        try await with(["relay one", "relay two"]) { house, kafka, proxy, relays in
+            try await write(20, house, waking: relays)
+            try await proxy.set(.down)
+            try await awaitLeader("relay two", house)
+            try await write(20, house, waking: relays)
+            try await proxy.set(.forward)
+            try await endLeader(house)
+            try await write(20, house, waking: relays)
+            expectOrder(try await kafka.read(.ordersCancelled, until: isComplete(60)), 60)
+        }
+    }
+
+    @Test func `what was written while the broker was away arrives when it is back`() async throws {
+        try await with(["relay one"]) { house, kafka, _, relays in
+            try await write(10, house, waking: relays)
+            _ = try await kafka.read(.ordersCancelled, until: isComplete(10))
+            try kafka.cluster.setDown()
+            try await write(10, house, waking: relays)
+            try kafka.cluster.setUp()
+            try await write(10, house, waking: relays)
+            expectOrder(try await kafka.read(.ordersCancelled, until: isComplete(30)), 30)
+        }
+    }
+
+    @Test func `a rewind of the running relay publishes everything again`() async throws {
+        try await with(["relay one"]) { house, kafka, _, relays in
+            try await write(4, house, waking: relays)
+            _ = try await kafka.read(.ordersCancelled, until: isComplete(4))
+            let cluster = try #require(try await house.strings("SELECT cluster_id FROM outbox_cursor").first)
+            try await house.withConnection { _ = try await Rewind.rewind(cluster: cluster, to: nil, on: $0) }
+            let records = try await kafka.read(.ordersCancelled) { $0.count >= 40 }
+            #expect(records.count == 40)
+            for key in Self.keys {
+                let versions = records.map(\.seen).filter { $0.key == key }.map(\.version)
+                #expect(versions == [1, 2, 3, 4, 1, 2, 3, 4])
+            }
+        }
+    }
+}
