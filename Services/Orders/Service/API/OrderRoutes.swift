@@ -44,7 +44,7 @@ struct OrderRoutes: Sendable {
         if !replayed, let ending = await ending {
             last = order.ended(ending)
         } else {
-            last = try await waited(for: order.id, until: until)
+            last = try await waited(for: order, until: until)
         }
         return try answer(last, replayed: replayed, placed: true).applying(wait)
     }
@@ -71,7 +71,7 @@ struct OrderRoutes: Sendable {
             let tag = ETag(version: order.version)
             return request.alreadyHas(tag) ? .notModified(tag) : try .json(order).with(tag)
         }
-        if !order.hasEnded { order = try await waited(for: id, until: .now + wait.duration) }
+        if !order.hasEnded { order = try await waited(for: order, until: .now + wait.duration) }
         return try HTTPResponse.json(order).with(ETag(version: order.version)).applying(wait)
     }
 
@@ -111,13 +111,19 @@ struct OrderRoutes: Sendable {
         return try self.answer(try await find(id), replayed: false, placed: false)
     }
 
-    /// The order after it ended or the time was up, whichever is first.
-    private func waited(for id: Identifier, until: ContinuousClock.Instant) async throws -> OrderView {
-        async let ending = waiters.wait(for: id, until: until)
-        let order = try await find(id)
+    /// The order after it ended, the time was up or the service was told to stop, whichever is first.
+    private func waited(for order: OrderView, until: ContinuousClock.Instant) async throws -> OrderView {
+        async let ending = waiters.wait(for: order.id, until: until)
+        let order = try await refreshed(order)
         if order.hasEnded { return order }
         if let ending = await ending { return order.ended(ending) }
-        return try await find(id)
+        return try await refreshed(order)
+    }
+
+    /// The order as it is now, or as it was last seen where a stop cancels the question: it is placed, and that is the
+    /// answer.
+    private func refreshed(_ order: OrderView) async throws -> OrderView {
+        do { return try await find(order.id) } catch PostgresError.cancelled { return order }
     }
 
     private func find(_ id: Identifier) async throws -> OrderView {
