@@ -11,6 +11,8 @@ import Synchronization
 package final class OutboxRelay: Sendable {
     /// The most rows in flight; each has its place in librdkafka's queue.
     static let batchMax = 2000
+    /// How long a stop waits for the acknowledgements of what is in flight.
+    static let stopGrace = Duration.seconds(3)
     /// How long a relay with nothing to publish may not have noticed that it was deposed or rewound.
     static let lookInterval = Duration.seconds(1)
 
@@ -106,7 +108,11 @@ package final class OutboxRelay: Sendable {
                 let topics = Topic.all.filter { $0.publisher == service }.map(\.name)
                 try await producer.prepare(topics: topics, timeout: .seconds(5))
                 leading()
-                try await publish(to: cluster, by: producer, from: connection)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { await self.abandon(producer) }
+                    try await self.publish(to: cluster, by: producer, from: connection)
+                    group.cancelAll()
+                }
                 await producer.close(timeout: .seconds(5))
             } catch {
                 await producer.close(timeout: .zero)
@@ -117,6 +123,14 @@ package final class OutboxRelay: Sendable {
             await connection.close()
             throw error
         }
+    }
+
+    /// Gives up on records that a broker which is away has not acknowledged some seconds after the stop was asked for;
+    /// they stay in the outbox.
+    private func abandon(_ producer: KafkaProducer) async {
+        while !stop.isSet, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(100)) }
+        try? await Task.sleep(for: Self.stopGrace)
+        if !Task.isCancelled { await producer.close(timeout: .zero) }
     }
 
     private func publish(
