@@ -16,6 +16,10 @@ extension SystemTests {
             }
             _ = try await shop.cancel(shop.place(sku, token: "tok_slow"))
             try await shop.expectRest()
+            try await eventually("the last levels of stock are published", within: .seconds(30)) {
+                try await shop.books.number(
+                    "SELECT count(*) FROM inventory.product WHERE published_version < version") == 0
+            }
             try await allIsRead()
             let before = try await shop.books.fingerprints()
             let ends = try await written()
