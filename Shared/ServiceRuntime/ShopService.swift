@@ -98,6 +98,9 @@ extension Service {
         switch error {
         case is OverloadedError:
             .unavailable("Too much at once: send this again, with the same Idempotency-Key if it had one.")
+        case PostgresError.cancelled, is CancellationError:
+            .unavailable(
+                "The service is stopping: send this again, with the same Idempotency-Key if it had one.")
         case let error as PostgresError where error.classification == .transient:
             .unavailable(
                 "The database does not answer: send this again, with the same Idempotency-Key if it had one.")
