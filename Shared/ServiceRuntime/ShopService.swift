@@ -20,11 +20,16 @@ package struct ServiceParts<Handler: BatchHandler>: Sendable {
     package let handler: Handler
     package let routes: [Route]
     package let workers: [Worker]
+    /// What must be true of the service's rows, beside the rules of messaging.
+    package let rules: [ReconcilerRule]
 
-    package init(handler: Handler, routes: [Route], workers: [Worker] = []) {
+    package init(
+        handler: Handler, routes: [Route], workers: [Worker] = [], rules: [ReconcilerRule] = []
+    ) {
         self.handler = handler
         self.routes = routes
         self.workers = workers
+        self.rules = rules
     }
 }
 
@@ -86,10 +91,13 @@ extension Service {
                     "postgres", start: { try await core.awaitSchema(migrations) },
                     stop: { await core.pool.close() }),
                 .loop("relay", run: { await core.relay.run() }, close: { core.relay.close() }),
-            ] + parts.workers.map { Part.loop($0.name, run: $0.run, close: $0.stop) } + [
-                .loop("consumer", run: { try await consumer.run() }, close: { consumer.close() }),
-                context.httpPart(routes: parts.routes, translate: problem(for:)),
             ]
+                + (parts.workers + [context.reconciler(messagingRules + parts.rules)]).map {
+                    Part.loop($0.name, run: $0.run, close: $0.stop)
+                } + [
+                    .loop("consumer", run: { try await consumer.run() }, close: { consumer.close() }),
+                    context.httpPart(routes: parts.routes, translate: problem(for:)),
+                ]
         }
     }
 
@@ -120,6 +128,14 @@ extension ServiceContext {
         database.settings["enable_seqscan"] = "off"
         database.settings["jit"] = "off"
         return database
+    }
+
+    fileprivate func reconciler(_ rules: [ReconcilerRule]) -> Worker {
+        let stop = StopFlag()
+        let reconciler = Reconciler(
+            rules: rules, database: database, interval: configuration[CommonKeys.reconcileInterval],
+            logger: logger)
+        return Worker("reconciler", run: { await reconciler.run(until: stop) }, stop: { stop.set() })
     }
 
     fileprivate var kafka: KafkaConfiguration {
