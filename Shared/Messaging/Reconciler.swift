@@ -9,7 +9,7 @@ package import Postgres
 /// at again until it is gone.
 package struct Reconciler: Sendable {
     /// The rows of a table in a round: so many of the newest, and so many of the walk.
-    package static let pageSize = 5000
+    package static let pageSize = 2500
     /// Violations of a rule that are logged in a round, the others are counted.
     static let logMax = 5
     /// Violations of a rule that are remembered, to be looked at again.
