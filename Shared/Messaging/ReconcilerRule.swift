@@ -43,6 +43,7 @@ package struct ReconcilerRule: Sendable {
                 ), told AS MATERIALIZED (
                     SELECT key, topic, version, xid::text::bigint AS xid FROM outbox
                     WHERE xid = ANY (ARRAY(SELECT DISTINCT fact.xid::text::xid8 FROM fact))
+                        AND xid >= (SELECT min(fact.xid)::text::xid8 FROM fact)
                 )
                 SELECT subject, format('%s, version %s, is told %s times', fact.topic, fact.version, count(told.key))
                 FROM fact LEFT JOIN told ON told.key = subject AND told.topic = fact.topic

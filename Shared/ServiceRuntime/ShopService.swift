@@ -127,6 +127,8 @@ extension ServiceContext {
         // table is analyzed. Every statement of ours has an index; small tables don't mind.
         database.settings["enable_seqscan"] = "off"
         database.settings["jit"] = "off"
+        // Nor is any worth starting processes for, whatever the statistics of a young table say.
+        database.settings["max_parallel_workers_per_gather"] = "0"
         return database
     }
 
@@ -170,7 +172,7 @@ extension ServiceContext {
             relaying.settings["synchronous_commit"] = "off"
             let relay = OutboxRelay(
                 service: service, database: relaying, pool: pool, kafka: try kafka, policy: policy,
-                logger: logger)
+                keep: .seconds(configuration[CommonKeys.outboxRetentionDays] * 86_400), logger: logger)
             return ServiceCore(
                 name: service, configuration: configuration, logger: logger, pool: pool, relay: relay)
         }
