@@ -218,7 +218,7 @@ extension RunningShop {
 
     private func isReady(_ instance: Instance) async throws {
         let port = port(instance.service, instance: instance.number)
-        try await eventually("\(instance) is ready", within: .seconds(45)) {
+        try await eventually("\(instance) is ready", within: .seconds(120)) {
             try await isStillRunning(instance)
             return (try? await call("GET", port: port, "/readyz", seconds: 5))?.status == 200
         }
