@@ -81,7 +81,8 @@ let package = Package(
             path: "Shop"),
         tool("LocalBroker", ["Contracts", "Kafka", "Observability"], path: "LocalBroker"),
         .target(
-            name: "TestSupport", dependencies: ["CPostgres", "Kafka", "Kernel", "Observability", "Postgres"],
+            name: "TestSupport",
+            dependencies: ["CPostgres", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
             path: "Tests/TestSupport", swiftSettings: settings),
         .target(
             name: "Simulation",
