@@ -1,10 +1,9 @@
 package import Messaging
 import Observability
 package import Postgres
-import Testing
 
 /// Something that must never be, done by hand, and the rule that has to notice.
-package struct Breach: Sendable, CustomTestStringConvertible {
+package struct Breach: Sendable, CustomStringConvertible {
     package let rule: String
     /// How the rule's words begin.
     package let says: String
@@ -16,7 +15,7 @@ package struct Breach: Sendable, CustomTestStringConvertible {
         self.sql = sql
     }
 
-    package var testDescription: String { "\(rule) \(says)" }
+    package var description: String { "\(rule) \(says)" }
 
     /// Those of `rules` that none of `breaches` is about.
     package static func untried(_ rules: [ReconcilerRule], by breaches: [Breach]) -> [String] {
