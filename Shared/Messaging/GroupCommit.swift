@@ -56,6 +56,8 @@ package final class GroupCommit<Request: Sendable, Response: Sendable>: Sendable
     /// Writes until `close()`, and then what still waits.
     package func run() async {
         while true {
+            // Whoever is about to submit gets on board first; on an idle service nobody is, and this costs nothing.
+            await Task.yield()
             let (batch, closed) = state.withLock { state in
                 let batch = Array(state.queue.prefix(batchMax))
                 state.queue.removeFirst(batch.count)
