@@ -20,6 +20,7 @@ struct OrderRoutes: Sendable {
             Route(.get, "/v1/orders") { try await list($0) },
             Route(.get, "/v1/orders/{id}") { try await read($0) },
             Route(.post, "/v1/orders/{id}/cancellation", importance: .high) { try await cancel($0) },
+            .apiDocument(PackageResources.openapi_json),
         ]
     }
 
