@@ -83,7 +83,9 @@ let package = Package(
         tool("LocalBroker", ["Contracts", "Kafka", "Observability"], path: "LocalBroker"),
         .target(
             name: "TestSupport",
-            dependencies: ["CPostgres", "HTTP", "Kafka", "Kernel", "Observability", "Postgres"],
+            dependencies: [
+                "CPostgres", "HTTP", "Kafka", "Kernel", "Messaging", "Observability", "Postgres",
+            ],
             path: "Tests/TestSupport", swiftSettings: settings),
         .target(
             name: "Simulation",

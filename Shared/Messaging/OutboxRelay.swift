@@ -25,16 +25,21 @@ package final class OutboxRelay: Sendable {
     private let stop = StopFlag()
     private let wake = Signal()
     private let written = Atomic(false)
+    private let retention: OutboxRetention
+    /// The cluster this process publishes to, while it leads.
+    private let leading = Mutex<String?>(nil)
 
     /// - Parameters:
     ///   - database: the relay opens one connection of its own, with `synchronous_commit=off`: all it writes is its
     ///     place, and losing the last of that is a few duplicates.
     ///   - pool: for the ticks, which are written also while Kafka is away and the relay waits for it.
     ///   - policy: what to do on a Kafka cluster this service never published to.
+    ///   - keep: how long an event stays in the outbox after it was published.
     package init(
         service: String, database: PostgresConfiguration, pool: PostgresPool, kafka: KafkaConfiguration,
-        policy: KafkaCluster.Policy, logger: Logger
+        policy: KafkaCluster.Policy, keep: Duration = .seconds(7 * 86_400), logger: Logger
     ) {
+        self.retention = OutboxRetention(pool: pool, keep: keep, logger: logger)
         self.service = service
         self.policy = policy
         self.database = database
@@ -49,6 +54,7 @@ package final class OutboxRelay: Sendable {
             group.addTask { await pulse(self.wake, every: .milliseconds(50), until: self.stop) }
             group.addTask { await self.relay() }
             group.addTask { await self.tick() }
+            group.addTask { await self.retain() }
         }
     }
 
@@ -77,6 +83,15 @@ package final class OutboxRelay: Sendable {
         }
     }
 
+    /// Extends the outbox, and as the leader drops what is old.
+    private func retain() async {
+        while !stop.isSet {
+            await retention.extend()
+            if let cluster = leading.withLock({ $0 }) { await retention.drop(cluster: cluster) }
+            await stop.sleep(OutboxRetention.interval)
+        }
+    }
+
     private func relay() async {
         var backoff = Backoff()
         while !stop.isSet {
@@ -94,7 +109,7 @@ package final class OutboxRelay: Sendable {
     }
 
     /// One term as the leader: from winning the lock to losing the connection, the producer or the cursor.
-    private func lead(_ leading: () -> Void) async throws {
+    private func lead(_ begun: () -> Void) async throws {
         let connection = try await PostgresConnection.connect(database, logger: logger)
         do {
             while try await !OutboxStore.becomeLeader(on: connection) {
@@ -107,7 +122,9 @@ package final class OutboxRelay: Sendable {
                 try await cluster.admit(policy: policy, pool: pool)
                 let topics = Topic.all.filter { $0.publisher == service }.map(\.name)
                 try await producer.prepare(topics: topics, timeout: .seconds(5))
-                leading()
+                begun()
+                leading.withLock { $0 = cluster.id }
+                defer { leading.withLock { $0 = nil } }
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { await self.abandon(producer) }
                     try await self.publish(to: cluster, by: producer, from: connection)

@@ -30,6 +30,12 @@ package enum CommonKeys {
         "KAFKA_SSL_CERTIFICATE_FILE", default: "", "PEM file of the service's certificate")
     package static let kafkaKeyFile = ConfigurationKey.text(
         "KAFKA_SSL_KEY_FILE", default: "", "PEM file of the service's key")
+    package static let outboxRetentionDays = ConfigurationKey.integer(
+        "OUTBOX_RETENTION_DAYS", default: 7, in: 1...3650,
+        "how long events stay in the outbox after they were published, for a rewind")
+    package static let reconcileInterval = ConfigurationKey.seconds(
+        "RECONCILE_INTERVAL_SECONDS", default: 30, in: 0.1...86_400,
+        "how often the service checks that its own rows obey the rules of the shop")
     package static let httpHost = ConfigurationKey.text(
         "HTTP_HOST", default: "127.0.0.1", "address to listen on; 0.0.0.0 is all of them")
     package static let httpPort = httpPort(default: 8080)
@@ -49,6 +55,7 @@ package enum CommonKeys {
             kafkaFetchWaitMilliseconds.entry, kafkaSessionTimeoutMilliseconds.entry, kafkaOnNewCluster.entry,
             kafkaInstanceID.entry,
             kafkaAuthorityFile.entry, kafkaCertificateFile.entry, kafkaKeyFile.entry,
+            outboxRetentionDays.entry, reconcileInterval.entry,
             httpHost.entry, httpPort(default: port).entry, logFormat.entry, logLevel.entry,
         ]
     }

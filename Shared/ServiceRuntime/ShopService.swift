@@ -20,11 +20,16 @@ package struct ServiceParts<Handler: BatchHandler>: Sendable {
     package let handler: Handler
     package let routes: [Route]
     package let workers: [Worker]
+    /// What must be true of the service's rows, beside the rules of messaging.
+    package let rules: [ReconcilerRule]
 
-    package init(handler: Handler, routes: [Route], workers: [Worker] = []) {
+    package init(
+        handler: Handler, routes: [Route], workers: [Worker] = [], rules: [ReconcilerRule] = []
+    ) {
         self.handler = handler
         self.routes = routes
         self.workers = workers
+        self.rules = rules
     }
 }
 
@@ -86,10 +91,13 @@ extension Service {
                     "postgres", start: { try await core.awaitSchema(migrations) },
                     stop: { await core.pool.close() }),
                 .loop("relay", run: { await core.relay.run() }, close: { core.relay.close() }),
-            ] + parts.workers.map { Part.loop($0.name, run: $0.run, close: $0.stop) } + [
-                .loop("consumer", run: { try await consumer.run() }, close: { consumer.close() }),
-                context.httpPart(routes: parts.routes, translate: problem(for:)),
             ]
+                + (parts.workers + [context.reconciler(messagingRules + parts.rules)]).map {
+                    Part.loop($0.name, run: $0.run, close: $0.stop)
+                } + [
+                    .loop("consumer", run: { try await consumer.run() }, close: { consumer.close() }),
+                    context.httpPart(routes: parts.routes, translate: problem(for:)),
+                ]
         }
     }
 
@@ -119,7 +127,17 @@ extension ServiceContext {
         // table is analyzed. Every statement of ours has an index; small tables don't mind.
         database.settings["enable_seqscan"] = "off"
         database.settings["jit"] = "off"
+        // Nor is any worth starting processes for, whatever the statistics of a young table say.
+        database.settings["max_parallel_workers_per_gather"] = "0"
         return database
+    }
+
+    fileprivate func reconciler(_ rules: [ReconcilerRule]) -> Worker {
+        let stop = StopFlag()
+        let reconciler = Reconciler(
+            rules: rules, database: database, interval: configuration[CommonKeys.reconcileInterval],
+            logger: logger)
+        return Worker("reconciler", run: { await reconciler.run(until: stop) }, stop: { stop.set() })
     }
 
     fileprivate var kafka: KafkaConfiguration {
@@ -154,7 +172,7 @@ extension ServiceContext {
             relaying.settings["synchronous_commit"] = "off"
             let relay = OutboxRelay(
                 service: service, database: relaying, pool: pool, kafka: try kafka, policy: policy,
-                logger: logger)
+                keep: .seconds(configuration[CommonKeys.outboxRetentionDays] * 86_400), logger: logger)
             return ServiceCore(
                 name: service, configuration: configuration, logger: logger, pool: pool, relay: relay)
         }

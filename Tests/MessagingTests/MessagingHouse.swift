@@ -21,7 +21,10 @@ struct MessagingHouse: Sendable {
         CREATE TABLE delivery (id bigint GENERATED ALWAYS AS IDENTITY, order_id uuid NOT NULL);
         """
 
-    static func with(_ body: (MessagingHouse) async throws -> Void) async throws {
+    /// - Parameter partition: transactions in a partition of the outbox.
+    static func with(
+        partition: Int64 = 1 << 24, _ body: (MessagingHouse) async throws -> Void
+    ) async throws {
         try await PostgresServer.fromEnvironment().withSchema { database in
             var database = database
             database.maxConnections = 8
@@ -36,7 +39,8 @@ struct MessagingHouse: Sendable {
                 try await house.withConnection { admin in
                     let schema = try await admin.query(
                         PostgresStatement.once("SELECT current_schema()::text")())
-                    try await Migrator(schema: try schema[0].string(0)).apply([messagingMigration], on: admin)
+                    try await Migrator(schema: try schema[0].string(0)).apply(
+                        [messagingMigration, outboxPartitions(number: 2, width: partition)], on: admin)
                     try await admin.run(tables)
                 }
                 try await body(house)

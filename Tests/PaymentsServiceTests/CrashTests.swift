@@ -94,13 +94,15 @@ struct CrashTests {
         try await PaymentsHouse.with { house in
             let order = PaymentsHouse.order()
             let gateway = ScriptedGateway(isHeld: true)
-            let worker = house.worker(gateway, lease: .milliseconds(300))
-            let rival = house.worker(gateway, lease: .milliseconds(300))
+            // Long beside what a busy machine takes for the renewal, which is due after a third of it.
+            let lease = Duration.seconds(6)
+            let worker = house.worker(gateway, lease: lease)
+            let rival = house.worker(gateway, lease: lease)
             try await house.working(worker, rival) {
                 try await house.hear([(order, .reserved("tok_ok"))], worker)
                 try await eventually("the lease is renewed") {
                     try await house.count(
-                        "gateway_call WHERE attempts = 1 AND leased_until > now() + interval '200 ms'",
+                        "gateway_call WHERE attempts = 1 AND leased_until > now() + interval '5 s'",
                         in: house.pool) == 1
                 }
                 gateway.release()

@@ -61,6 +61,21 @@ extension SystemTests {
             }
         }
 
+        @Test func `a service may extend its own outbox and drop from it, and no other may`() async throws {
+            for name in ServiceName.allCases {
+                let allowed = try await shop.books.number(
+                    """
+                    SELECT count(*) FROM unnest(ARRAY['orders', 'inventory', 'payments', 'notifications']) AS role (name)
+                    CROSS JOIN unnest(ARRAY['outbox_extend()', 'outbox_drop(text, interval)']) AS function (name)
+                    WHERE (has_function_privilege(role.name, '\(name).' || function.name, 'EXECUTE')
+                            AND has_schema_privilege(role.name, '\(name)', 'USAGE'))
+                        = (role.name = '\(name)')
+                    """)
+                #expect(allowed == 8)
+                #expect(!(try shop.log(name).contains("permission denied")))
+            }
+        }
+
         /// How many records each service has ever written.
         private func written() async throws -> [String: Int64] {
             let publishers = Dictionary(uniqueKeysWithValues: Topic.all.map { ($0.name, $0.publisher) })

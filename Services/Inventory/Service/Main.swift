@@ -25,7 +25,8 @@ import ServiceRuntime
             workers: [
                 Worker("stock publisher", run: { await publisher.run() }, stop: { publisher.close() }),
                 Worker("idempotency keys", run: { await expiry.run(until: stop) }, stop: { stop.set() }),
-            ])
+            ],
+            rules: inventoryRules)
     }
 
     @Sendable private static func seed(_ context: ServiceContext) async throws {

@@ -4,13 +4,13 @@ import Observability
 import Postgres
 import Synchronization
 
-/// Tells the others what is left of each product, at most four times a second for each.
+/// Tells the others what is left of each product, at most once a second for each.
 ///
 /// A popular product changes with every batch, and nobody needs each number: only the latest one counts on a compacted
 /// topic. The set of what to tell is in memory; what a crash loses of it, the next sweep finds in the rows.
 final class StockPublisher: Sendable {
     /// How long changes of a product are collected before the latest is told.
-    static let interval = Duration.milliseconds(250)
+    static let interval = Duration.seconds(1)
     /// How often the rows are asked for what was never told.
     static let sweepInterval = Duration.seconds(60)
     /// The most rows locked at a time: each holds up the orders that want it.

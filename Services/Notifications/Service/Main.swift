@@ -20,7 +20,8 @@ import ServiceRuntime
             routes: NotificationRoutes(pool: core.pool).routes,
             workers: mails.map { mails in
                 [Worker("mails", run: { await mails.run() }, stop: { mails.close() })]
-            } ?? [])
+            } ?? [],
+            rules: notificationRules)
     }
 
     /// Nil without a mail server.

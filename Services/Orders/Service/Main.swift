@@ -36,6 +36,7 @@ import ServiceRuntime
                     stop: { stop.set() }),
                 Worker("deadlines", run: { await sweeper.run(until: stop) }, stop: { stop.set() }),
                 Worker("idempotency keys", run: { await expiry.run(until: stop) }, stop: { stop.set() }),
-            ])
+            ],
+            rules: orderRules)
     }
 }

@@ -22,7 +22,8 @@ import ServiceRuntime
             workers: [
                 Worker("sandbox gateway", run: { try await gateway.run() }, stop: { gateway.close() }),
                 Worker("gateway calls", run: { await worker.run() }, stop: { worker.close() }),
-            ])
+            ],
+            rules: paymentRules)
     }
 }
 

@@ -100,7 +100,7 @@ struct Books: Sendable {
             """
             SELECT schemaname || '.' || tablename FROM pg_tables
             WHERE schemaname IN ('orders', 'inventory', 'payments', 'notifications', 'gateway')
-                AND tablename NOT IN ('outbox_cursor', 'outbox_tick', 'consumer_offset', 'migration')
+                AND tablename NOT IN ('outbox_cursor', 'outbox_tick', 'outbox_dropped', 'consumer_offset', 'migration')
             ORDER BY 1
             """)
         var fingerprints: [String: String] = [:]

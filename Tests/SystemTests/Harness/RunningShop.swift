@@ -82,6 +82,7 @@ final class RunningShop: Sendable {
             for instance in first { try await shop.isReady(instance) }
             try await body(shop)
             for instance in first { try await shop.isStillRunning(instance) }
+            try shop.requireRulesKept()
         } catch {
             shop.showLogs()
             await shop.takeBack(database)
@@ -178,6 +179,11 @@ final class RunningShop: Sendable {
         }
     }
 
+    /// A service has found that its rows break a rule.
+    struct RuleViolated: Error {
+        let lines: [String]
+    }
+
     struct EndedBadly: Error {
         let instance: Instance
         /// Negative: the signal.
@@ -208,6 +214,7 @@ extension RunningShop {
             environment["KAFKA_SESSION_TIMEOUT_MS"] = "6000"
         }
         environment["LOG_FORMAT"] = "pretty"
+        environment["RECONCILE_INTERVAL_SECONDS"] = "0.5"
         if instance.service == .payments {
             environment["GATEWAY_DATABASE_URL"] = address.url(role: "gateway", password: "gateway")
             environment.merge(Self.quick) { $1 }
@@ -219,7 +226,7 @@ extension RunningShop {
 
     private func isReady(_ instance: Instance) async throws {
         let port = port(instance.service, instance: instance.number)
-        try await eventually("\(instance) is ready", within: .seconds(45)) {
+        try await eventually("\(instance) is ready", within: .seconds(120)) {
             try await isStillRunning(instance)
             return (try? await call("GET", port: port, "/readyz", seconds: 5))?.status == 200
         }
@@ -229,6 +236,15 @@ extension RunningShop {
     private func isStillRunning(_ instance: Instance) async throws {
         guard let program = running.withLock({ $0[instance] }), !program.isRunning else { return }
         throw EndedBadly(instance: instance, code: try await program.ended())
+    }
+
+    /// Whatever the tests did to the shop, its services have looked at their books all the while.
+    private func requireRulesKept() throws {
+        let lines = Instance.all.flatMap { instance in
+            ((try? log(instance.service, instance: instance.number)) ?? "").split(separator: "\n")
+                .filter { $0.contains("rule violated") }.map { "\(instance): \($0)" }
+        }
+        guard lines.isEmpty else { throw RuleViolated(lines: lines) }
     }
 
     private func logFile(_ instance: Instance) -> URL { folder.appendingPathComponent("\(instance).log") }

@@ -47,8 +47,9 @@ let orderChecks: [AuditCheck] = [
                     count(*) FILTER (WHERE topic = 'orders.cancelled') AS cancelled
                 FROM orders.outbox WHERE topic IN ('orders.confirmed', 'orders.cancelled') GROUP BY key
             ) AS told ON told.key = placed.id::text
-            WHERE coalesce(confirmed, 0) <> (status = 'confirmed')::int
-                OR coalesce(cancelled, 0) <> (status = 'cancelled')::int
+            WHERE placed.created_at > \(Retained.since(["orders"]))
+                AND (coalesce(confirmed, 0) <> (status = 'confirmed')::int
+                    OR coalesce(cancelled, 0) <> (status = 'cancelled')::int)
             """),
     AuditCheck(
         name: "S2", says: "no order is under way any more", atRest: true,

@@ -23,6 +23,8 @@ enum PathCheck {
             WHERE word NOT IN ('stock', 'deadLetters')
             GROUP BY key
         ) AS path
+        LEFT JOIN orders.orders AS placed ON placed.id::text = key
+        WHERE placed.id IS NULL OR placed.created_at > \(Retained.since(["orders", "inventory", "payments"]))
         GROUP BY orders, inventory, payments
         """)
 
@@ -45,10 +47,12 @@ let outboxChecks: [AuditCheck] =
         AuditCheck(
             name: "S7", says: "the event that caused another is in an outbox as well",
             sql: """
-                WITH event AS (\(Shop.services.map { "SELECT event_id, causation_id, topic FROM \($0).outbox" }
+                WITH event AS (\(Shop.services.map { "SELECT event_id, causation_id, topic, key FROM \($0).outbox" }
                 .joined(separator: " UNION ALL ")))
                 SELECT format('%s %s', topic, event_id) FROM event WHERE causation_id IS NOT NULL
                     AND NOT EXISTS (SELECT FROM event AS cause WHERE cause.event_id = event.causation_id)
+                    AND NOT EXISTS (SELECT FROM orders.orders AS placed
+                        WHERE placed.id::text = event.key AND placed.created_at <= \(Retained.since(Shop.services)))
                 """)
     ]
     + Shop.services.map { service in

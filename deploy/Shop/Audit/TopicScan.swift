@@ -9,6 +9,8 @@ struct TopicScan: Sendable {
         let topic: Int16
         let partition: Int16
         let offset: Int64
+
+        var publisher: String { Topic.all[Int(topic)].publisher }
     }
 
     /// The first occurrence of each event.

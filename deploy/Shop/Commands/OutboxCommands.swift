@@ -46,7 +46,8 @@ enum OutboxCommands {
         details: """
             For a Kafka that is new, was wiped or was restored: the services stop on a cluster they don't know until this
             has said where to begin. Harmless at any other time: consumers drop what they have handled before. A running
-            service goes on from the new place within a second.
+            service goes on from the new place within a second. What the retention has dropped is not published again; it
+            says up to when that is. Of products inventory then tells the latest, however old.
             """,
         run: { arguments, shop in
             guard arguments.has("--all") != arguments.has("--service") else {
@@ -61,19 +62,41 @@ enum OutboxCommands {
             }
             let cluster = try await shop.withKafka { try await $0.clusterID(timeout: Shop.brokerTimeout) }
             for service in shop.services(arguments) {
-                let count = try await shop.withDatabase(schema: service) { connection in
+                let (count, gone) = try await shop.withDatabase(schema: service) { connection in
                     if arguments.has("--offsets") {
                         _ = try await Rewind.rewindOffsets(cluster: cluster, on: connection)
                     }
                     let snapshot = try await Rewind.rewind(cluster: cluster, to: time, on: connection)
-                    return try await OutboxState.count(after: snapshot, connection)
+                    let gone = try await Dropped.latest(connection)
+                    if gone != nil, service == "inventory" { try await Dropped.tellProducts(connection) }
+                    return (try await OutboxState.count(after: snapshot, connection), gone)
                 }
                 let since = time.map { "written since \($0)" } ?? "it ever wrote and keeps"
                 shop.console.say(
                     "\(service): publishes \(count) events, all \(since), to the cluster \(cluster)")
+                if let gone, time.map({ $0 < gone }) ?? true {
+                    shop.console.say("\(service): those from before \(gone) may be gone, by its retention")
+                }
             }
             return .success
         })
+}
+
+/// What a service's retention has dropped.
+private enum Dropped {
+    private static let find = PostgresStatement.once("SELECT max(newest) FROM outbox_dropped")
+
+    /// A new version, so that the publisher takes each for a change; it looks once a minute.
+    private static let products = PostgresStatement.once("UPDATE product SET version = version + 1")
+
+    static func latest(_ connection: PostgresConnection) async throws -> Timestamp? {
+        try await connection.query(find()).first?.optionalTimestamp(0)
+    }
+
+    /// Has inventory tell the stock of each product again: the last word on one may have been dropped long ago.
+    static func tellProducts(_ connection: PostgresConnection) async throws {
+        try await connection.query(products())
+    }
 }
 
 /// How far a service's outbox is published to one cluster.

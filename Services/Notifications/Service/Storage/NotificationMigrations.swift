@@ -34,4 +34,5 @@ let notificationMigrations: [Migration] = [
             -- Only mails are ever in it, and a mail costs a thousand times what this does.
             CREATE INDEX message_pending ON message (next_attempt_at) WHERE status = 'pending';
             """),
+    outboxPartitions(number: 3),
 ]

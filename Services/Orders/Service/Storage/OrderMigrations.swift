@@ -54,4 +54,5 @@ let orderMigrations: [Migration] = [
                 version bigint NOT NULL
             ) WITH (fillfactor = 50);
             """),
+    outboxPartitions(number: 3),
 ]

@@ -76,4 +76,5 @@ let paymentMigrations: [Migration] = [
                     ('gateway', CASE kind WHEN 'capture' THEN 1 ELSE -1 END),
                     ('customer', CASE kind WHEN 'capture' THEN -1 ELSE 1 END)) AS side (account, sign);
             """),
+    outboxPartitions(number: 3),
 ]

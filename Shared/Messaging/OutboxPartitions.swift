@@ -1,0 +1,157 @@
+package import Postgres
+
+/// The outbox in partitions that can be dropped once nobody needs their events any more.
+///
+/// A partition is a range of transactions and not a day, because that is what the relay asks for: of many partitions it
+/// reads only the last. Transaction numbers can't be told ahead, so all ranges have the same width, in numbers, and the next
+/// ones are there before they are needed. What is dropped is older than the retention to the last row.
+///
+/// The role of a service may change no table. It may call the two functions, which run as their owner, do only this, and
+/// only in their own schema.
+///
+/// - Parameters:
+///   - number: the migration's place in the service's list.
+///   - width: the transactions of a partition. A busy shop fills one in half a day; a quiet one takes long for it,
+///     and holds little.
+package func outboxPartitions(number: Int, width: Int64 = 1 << 24) -> Migration {
+    Migration(
+        number: number, name: "outbox in partitions",
+        sql: [tables(width), extend(width), drop(width), rights].joined(separator: "\n"))
+}
+
+/// Puts a partitioned table in the place of the one there was, which becomes its first partition.
+private func tables(_ width: Int64) -> String {
+    """
+    -- Names mean this schema in what follows and in the functions, whatever the path of their caller.
+    SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
+
+    ALTER TABLE outbox RENAME TO outbox_before;
+    ALTER TABLE outbox_before RENAME CONSTRAINT outbox_pkey TO outbox_before_pkey;
+    ALTER TABLE outbox_before ALTER COLUMN seq DROP IDENTITY;
+    CREATE TABLE outbox (
+        seq bigint GENERATED ALWAYS AS IDENTITY (CACHE 1),
+        xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+        event_id uuid NOT NULL,
+        topic text NOT NULL,
+        key text NOT NULL,
+        version bigint NOT NULL,
+        causation_id uuid,
+        traceparent text,
+        occurred_at timestamptz NOT NULL,
+        payload text NOT NULL,
+        PRIMARY KEY (xid, seq)
+    ) PARTITION BY RANGE (xid);
+    ALTER TABLE outbox ALTER COLUMN payload SET STORAGE MAIN;
+    SELECT setval(pg_get_serial_sequence('outbox', 'seq'), coalesce(max(seq), 0) + 1, false) FROM outbox_before;
+
+    -- For transactions that nobody foresaw: a row that has no partition must not stop the service.
+    CREATE TABLE outbox_rest PARTITION OF outbox DEFAULT;
+
+    -- Up to when events are gone, for audits and for people.
+    CREATE TABLE outbox_dropped (
+        name text PRIMARY KEY,
+        newest timestamptz,
+        dropped_at timestamptz NOT NULL DEFAULT now()
+    );
+
+    DO $$
+        DECLARE
+            number constant bigint := pg_current_xact_id()::text::bigint / \(width);
+        BEGIN
+            EXECUTE format('ALTER TABLE outbox_before RENAME CONSTRAINT outbox_before_pkey TO outbox_%s_pkey',
+                number);
+            EXECUTE format('ALTER TABLE outbox_before RENAME TO outbox_%s', number);
+            EXECUTE format('ALTER TABLE outbox ATTACH PARTITION outbox_%s FOR VALUES FROM (MINVALUE) TO (%L)',
+                number, (number + 1) * \(width));
+        END
+    $$;
+    """
+}
+
+private func extend(_ width: Int64) -> String {
+    """
+    -- Makes the partitions of the transactions to come; says how many.
+    CREATE FUNCTION outbox_extend() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '500ms' AS $$
+        DECLARE
+            current constant bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint / \(width);
+            made bigint := 0;
+        BEGIN
+            IF NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.outbox_extend', 0)) THEN
+                RETURN 0;
+            END IF;
+            FOR number IN current .. current + 2 LOOP
+                CONTINUE WHEN to_regclass('outbox_' || number) IS NOT NULL;
+                BEGIN
+                    EXECUTE format('CREATE TABLE outbox_%s (LIKE outbox INCLUDING DEFAULTS INCLUDING STORAGE)',
+                        number);
+                    EXECUTE format('ALTER TABLE outbox ATTACH PARTITION outbox_%s FOR VALUES FROM (%L) TO (%L)',
+                        number, number * \(width), (number + 1) * \(width));
+                    made := made + 1;
+                EXCEPTION WHEN check_violation THEN
+                    -- Rows of this range are in the rest already; the next range is still to come.
+                    CONTINUE;
+                END;
+            END LOOP;
+            RETURN made;
+        END
+    $$;
+    """
+}
+
+private func drop(_ width: Int64) -> String {
+    """
+    -- Drops what was published to a cluster entirely, and is older than `keep` to the last row.
+    CREATE FUNCTION outbox_drop(cluster text, keep interval) RETURNS SETOF text
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '500ms' AS $$
+        DECLARE
+            published constant xid8 := (
+                SELECT pg_snapshot_xmin(snapshot) FROM outbox_cursor WHERE cluster_id = cluster);
+            part record;
+            newest timestamptz;
+            last xid8;
+        BEGIN
+            IF published IS NULL
+                OR NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.outbox_drop', 0))
+            THEN
+                RETURN;
+            END IF;
+            FOR part IN
+                SELECT relname::text AS name, substr(relname, 8)::bigint AS number
+                FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+                WHERE inhparent = 'outbox'::regclass AND relname ~ '^outbox_[0-9]+$' ORDER BY number
+            LOOP
+                EXIT WHEN (part.number + 1) * \(width) > published::text::bigint;
+                EXECUTE format('SELECT max(occurred_at) FROM (
+                    SELECT occurred_at FROM %I ORDER BY xid DESC, seq DESC LIMIT 10000) AS last', part.name)
+                    INTO newest;
+                EXIT WHEN newest > now() - keep;
+                EXECUTE format('DROP TABLE %I', part.name);
+                INSERT INTO outbox_dropped (name, newest) VALUES (part.name, newest);
+                RETURN NEXT part.name;
+            END LOOP;
+            SELECT occurred_at, xid INTO newest, last FROM outbox_rest ORDER BY xid DESC, seq DESC LIMIT 1;
+            IF last < published AND newest < now() - keep THEN
+                TRUNCATE outbox_rest;
+                INSERT INTO outbox_dropped (name, newest) VALUES ('outbox_rest up to ' || last, newest);
+                RETURN NEXT 'outbox_rest';
+            END IF;
+            DELETE FROM outbox_tick WHERE at < now() - keep;
+        END
+    $$;
+    """
+}
+
+private let rights = """
+    REVOKE ALL ON FUNCTION outbox_extend(), outbox_drop(text, interval) FROM PUBLIC;
+    -- The role of a service has the name of its schema; where there is none, the owner is all there is.
+    DO $$
+        BEGIN
+            IF EXISTS (SELECT FROM pg_roles WHERE rolname = current_schema()) THEN
+                EXECUTE format('GRANT EXECUTE ON FUNCTION outbox_extend(), outbox_drop(text, interval) TO %I',
+                    current_schema());
+            END IF;
+        END
+    $$;
+    SELECT outbox_extend();
+    """

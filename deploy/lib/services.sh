@@ -1,0 +1,24 @@
+# shellcheck shell=bash disable=SC2154
+# The four services as processes of this machine. Sourced.
+
+# start_service NAME [NUMBER]: with an environment of its own; what is left to the service's defaults is not named here.
+# With a NUMBER, one more instance beside the first, known as NAME-NUMBER, on a port that nobody has.
+start_service() {
+    local name=$1${2:+-$2} port url gateway
+    port=$(if [[ -n ${2:-} ]]; then free_port; else port_of "$1"; fi)
+    url=$(url_for "$1") gateway=$(url_for gateway)
+    local -x DATABASE_URL=$url KAFKA_BOOTSTRAP_SERVERS=$KAFKA_BOOTSTRAP_SERVERS HTTP_PORT=$port
+    [[ $1 != payments ]] || local -x GATEWAY_DATABASE_URL=$gateway
+    if [[ $broker_kind == local ]]; then
+        # It has no long polls, does not know static members, and lets a group wait for those that are gone.
+        local -x KAFKA_FETCH_WAIT_MS=${KAFKA_FETCH_WAIT_MS:-5} KAFKA_SESSION_TIMEOUT_MS=${KAFKA_SESSION_TIMEOUT_MS:-4000}
+    else
+        local -x KAFKA_INSTANCE_ID=${2:-${KAFKA_INSTANCE_ID:-1}}
+    fi
+    # A broker of ours that is new was made by us: the services refill it. One that was given needs a person's word.
+    [[ $broker_kind == given ]] || local -x KAFKA_ON_NEW_CLUSTER=${KAFKA_ON_NEW_CLUSTER:-rewind}
+    launch "$name" "$root/.build/release/$1"
+    printf '%s' "$port" > "$state/run/$name.port"
+}
+
+ready() { curl -fsS -m 2 "http://127.0.0.1:$1/readyz"; }
