@@ -46,7 +46,9 @@ extension SystemTests {
             let count = min(wanted, allowed - 1000)
             if count < wanted { print("only \(allowed) descriptors are allowed here: \(count) connections") }
             let (report, memory) = try await ordering { port, begun in
-                var crowd = try Crowd(count, of: port, .init())
+                // A byte now and then: where the queue was full the system may have told a client alone that it is
+                // connected, and only who speaks learns that nobody is there.
+                var crowd = try Crowd(count, of: port, .init(more: Array("G".utf8), pause: .seconds(3)))
                 crowd.go { $0.connected >= min(count, 2000) }
                 begun.set()
                 let end = ContinuousClock.now + .seconds(90)
@@ -54,8 +56,8 @@ extension SystemTests {
                 return crowd.report
             }
             #expect(report.connected == count, "each got in")
-            #expect(report.ended == count, "each was sent away: none had anything to say")
-            print("\(count) idle connections: orders took \(memory >> 20) MB at most")
+            #expect(report.ended == count, "each was sent away: none had a request")
+            print("\(count) connections: orders took \(memory >> 20) MB at most")
         }
 
         @Test func `clients of every bad habit at once keep nobody from ordering`() async throws {
