@@ -21,7 +21,7 @@ extension SystemTests {
 
         init() throws {
             shop = try .current
-            folder = FileManager.default.temporaryDirectory.appendingPathComponent("openapi-\(freshWord())")
+            folder = shop.folder.appendingPathComponent("openapi-\(freshWord())")
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         }
 

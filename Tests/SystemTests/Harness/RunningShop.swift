@@ -38,7 +38,8 @@ final class RunningShop: Sendable {
     let books: Books
     let topics: Topics
     private let address: DatabaseAddress
-    private let folder: URL
+    /// For logs and whatever else a run leaves behind; removed once all went well.
+    let folder: URL
     private let ports: [Instance: Int]
     private let janitor: Janitor
     private let running = Mutex<[Instance: Program]>([:])
