@@ -42,7 +42,8 @@ func service(_ name: String, extra: [Target.Dependency] = []) -> [Target] {
             swiftSettings: settings),
         .executableTarget(
             name: "\(name)Service", dependencies: [.byName(name: "\(name)Domain")] + parts + extra,
-            path: "Services/\(name)/Service", swiftSettings: settings),
+            path: "Services/\(name)/Service", resources: [.embedInCode("API/openapi.json")],
+            swiftSettings: settings),
         tests("\(name)DomainTests", [.byName(name: "\(name)Domain"), "Kernel"]),
         tests(
             "\(name)ServiceTests",
@@ -82,7 +83,9 @@ let package = Package(
         tool("LocalBroker", ["Contracts", "Kafka", "Observability"], path: "LocalBroker"),
         .target(
             name: "TestSupport",
-            dependencies: ["CPostgres", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
+            dependencies: [
+                "CPostgres", "HTTP", "Kafka", "Kernel", "Messaging", "Observability", "Postgres",
+            ],
             path: "Tests/TestSupport", swiftSettings: settings),
         .target(
             name: "Simulation",

@@ -1,5 +1,6 @@
 #pragma once
 // What Swift can't call: libmicrohttpd's variadic functions, and macros of the sockets API.
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -57,6 +58,25 @@ static inline unsigned short shop_http_port(int listener) {
     return port;
 }
 
+/// Decodes `%XX` in place, as libmicrohttpd does, but for `%00`: it would end the text there, so it becomes U+FFFD, as
+/// other bytes that are no text do.
+static inline size_t shop_http_unescape(void *context, struct MHD_Connection *connection, char *text) {
+    (void)context; (void)connection;
+    char *out = text;
+    for (const char *in = text; *in != '\0';) {
+        unsigned int byte = 0;
+        if (in[0] == '%' && isxdigit((unsigned char)in[1]) && isxdigit((unsigned char)in[2])) {
+            sscanf(in + 1, "%2x", &byte);
+            in += 3;
+            if (byte == 0) { memcpy(out, "\xEF\xBF\xBD", 3); out += 3; } else *out++ = (char)byte;
+        } else {
+            *out++ = *in++;
+        }
+    }
+    *out = '\0';
+    return (size_t)(out - text);
+}
+
 /// libmicrohttpd's complaints about clients; without this they go to the standard error stream. Whatever matters to
 /// an operator is known to the server otherwise.
 static inline void shop_http_ignore(void *context, const char *format, va_list arguments) {
@@ -67,12 +87,15 @@ static inline void shop_http_ignore(void *context, const char *format, va_list a
 /// succeeds. `context` is the first argument of both callbacks.
 static inline struct MHD_Daemon *shop_http_start(int listener, struct shop_http_limits limits,
                                                  MHD_AccessHandlerCallback handler,
-                                                 MHD_RequestCompletedCallback completed, void *context) {
+                                                 MHD_RequestCompletedCallback completed,
+                                                 MHD_NotifyConnectionCallback connected, void *context) {
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, handler, context,
         MHD_OPTION_EXTERNAL_LOGGER, shop_http_ignore, NULL,
         MHD_OPTION_LISTEN_SOCKET, listener,
         MHD_OPTION_NOTIFY_COMPLETED, completed, context,
+        MHD_OPTION_NOTIFY_CONNECTION, connected, context,
+        MHD_OPTION_UNESCAPE_CALLBACK, shop_http_unescape, NULL,
         MHD_OPTION_CONNECTION_LIMIT, limits.connections,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, limits.connections_per_address,
         MHD_OPTION_CONNECTION_TIMEOUT, limits.idle_seconds,

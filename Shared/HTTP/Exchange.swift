@@ -19,6 +19,10 @@ final class Exchange: @unchecked Sendable {
     var refusal: Problem?
     /// The socket has to be read on after the answer, or closing it could destroy that (see `Linger`).
     var mustLinger = false
+    /// What its body and its answer count for in `ServerCore.bytesHeld`.
+    var bytesHeld = 0
+    /// How much of the body has come, whether it was kept or not.
+    var bodyBytes = 0
     /// Its place among the exchanges in flight.
     var slot: Int?
 

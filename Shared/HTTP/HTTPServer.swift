@@ -32,6 +32,9 @@ package final class HTTPServer: Sendable {
     /// Requests whose handler runs or whose answer is being sent.
     package var requestsInFlight: Int { core.exchanges.count }
 
+    /// Connections that are open, whatever happens on them.
+    package var connectionsOpen: Int { core.connections.count }
+
     /// Requests refused because there was too much to do.
     package var requestsShedTotal: Int { core.shedTotal.load(ordering: .relaxed) }
 
@@ -50,7 +53,8 @@ package final class HTTPServer: Sendable {
             idle_seconds: UInt32(settings.firstRequestSeconds), connection_memory: settings.connectionBytes)
         // The daemon's reference to the core; `drain` gives it back.
         let context = Unmanaged.passRetained(core)
-        let daemon = shop_http_start(listener, limits, accessHandler, completedCallback, context.toOpaque())
+        let daemon = shop_http_start(
+            listener, limits, accessHandler, completedCallback, connectionCallback, context.toOpaque())
         guard let daemon else {
             context.release()
             close(listener)
@@ -101,13 +105,14 @@ package final class HTTPServer: Sendable {
         }
     }
 
-    /// Holds handlers to their deadlines.
+    /// Holds handlers and clients to their deadlines.
     ///
     /// One task for all costs less than a timer for each request.
     private static func sweep(_ core: ServerCore) async {
         while !Task.isCancelled {
             do { try await Task.sleep(for: .milliseconds(250)) } catch { return }
             let now = ContinuousClock.now
+            core.connections.cutOff(at: now)
             for exchange in core.exchanges.exchanges(where: { $0.deadline < now }) {
                 exchange.expire(
                     .unavailable(

@@ -9,6 +9,8 @@ package struct HTTPServerConfiguration: Sendable {
     package var bodyDeadline: Duration = .seconds(30)
     /// Open connections, each of up to `connectionBytes`; further clients wait in the system's queue until
     /// one ends.
+    ///
+    /// Where seven of eight places are taken, those that have been idle for longest are closed.
     package var connectionsMax = 2048
     /// From one address; 0 is no limit, which is right behind a proxy.
     package var connectionsPerAddressMax = 0
@@ -19,6 +21,16 @@ package struct HTTPServerConfiguration: Sendable {
     package var firstRequestSeconds = 5
     /// Any other connection on which nothing moves is closed after this.
     package var idleSeconds = 30
+    /// How long the head of a request may take to arrive, however slowly its bytes drip; then the connection is
+    /// closed.
+    ///
+    /// Counted from the connection's start, or from `idleSeconds` after the request before.
+    package var headDeadline: Duration = .seconds(10)
+    /// How long a client may take to read an answer, however slowly; then the connection is closed.
+    package var answerDeadline: Duration = .seconds(30)
+    /// What the bodies and answers of all connections may have in memory together; beyond, requests are refused
+    /// with 503.
+    package var bytesHeldMax = 25_165_824
     /// Requests that are being handled; beyond, new ones are refused with 503 (see `Route.Importance`).
     package var requestsInFlightMax = 1024
     /// What a handler has to answer, on top of the wait the client asked for (`WaitPreference`); then it is

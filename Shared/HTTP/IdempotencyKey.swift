@@ -10,8 +10,7 @@ extension HTTPRequest {
                     + "repeat the same value when you repeat this request.")
         }
         let text = field.trimmed
-        let isQuoted = text.utf8.count >= 2 && text.hasPrefix("\"") && text.hasSuffix("\"")
-        let key = isQuoted ? HTTPRequest.unescaped(text.dropFirst().dropLast()) : String(text)
+        let key = text.utf8.first == UInt8(ascii: "\"") ? HTTPRequest.unquoted(text) : String(text)
         guard fields.count == 1, let key, (1...255).contains(key.utf8.count),
             key.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else {
@@ -23,8 +22,10 @@ extension HTTPRequest {
     }
 
     /// The text of a structured-field string: a backslash may stand before a quote or a backslash only.
-    private static func unescaped(_ text: some StringProtocol) -> String? {
-        var result = ""
+    private static func unquoted(_ field: Substring) -> String? {
+        guard field.utf8.count >= 2, field.utf8.last == UInt8(ascii: "\"") else { return nil }
+        let text = field.unicodeScalars.dropFirst().dropLast()
+        var result = String.UnicodeScalarView()
         var isEscaped = false
         for character in text {
             if isEscaped {
@@ -38,6 +39,6 @@ extension HTTPRequest {
                 result.append(character)
             }
         }
-        return isEscaped ? nil : result
+        return isEscaped ? nil : String(result)
     }
 }

@@ -30,6 +30,18 @@ let completedCallback: MHD_RequestCompletedCallback = { context, _, exchangeSlot
     Unmanaged<ServerCore>.fromOpaque(context).takeUnretainedValue().complete(exchange)
 }
 
+/// Called when a connection is taken and when it is about to be closed, before its descriptor is another's.
+let connectionCallback: MHD_NotifyConnectionCallback = { context, connection, _, event in
+    guard let context, let connection else { return }
+    let core = Unmanaged<ServerCore>.fromOpaque(context).takeUnretainedValue()
+    let socket = shop_http_socket(connection)
+    if event == .CONNECTION_NOTIFY_STARTED {
+        core.connections.isIdle(socket, next: core.configuration.headDeadline)
+    } else {
+        core.connections.closed(socket)
+    }
+}
+
 private func headers(of connection: OpaquePointer) -> HTTPHeaders {
     var headers: HTTPHeaders = [:]
     withUnsafeMutablePointer(to: &headers) { headers in

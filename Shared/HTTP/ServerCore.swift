@@ -10,13 +10,17 @@ final class ServerCore: Sendable {
     let configuration: HTTPServerConfiguration
     let router: Router
     let exchanges = ExchangeTable()
+    let connections: ConnectionTable
     let linger = Linger()
     let isDraining = Atomic<Bool>(false)
     let shedTotal = Atomic<Int>(0)
+    /// The bytes of all bodies and answers that are here; only the daemon's thread changes it.
+    private let bytesHeld = Atomic<Int>(0)
 
     init(configuration: HTTPServerConfiguration, router: Router) {
         self.configuration = configuration
         self.router = router
+        self.connections = ConnectionTable(connectionsMax: configuration.connectionsMax)
     }
 
     /// The first call: whatever the headers alone give a reason to refuse is refused here.
@@ -24,6 +28,8 @@ final class ServerCore: Sendable {
         shop_http_set_timeout(connection, UInt32(configuration.idleSeconds))
         let exchange = Exchange(
             connection: connection, request: head, deadline: .now + configuration.bodyDeadline)
+        // A moment more, in which one that is late gets an answer.
+        connections.isBusy(shop_http_socket(connection), until: exchange.deadline + .seconds(2))
         let framing = Framing(head.headers)
         if let problem = framing.problem { return (exchange, refuse(exchange, problem, hasBody: true)) }
         switch router.match(head) {
@@ -46,7 +52,8 @@ final class ServerCore: Sendable {
 
     /// A piece of the body.
     func receive(_ exchange: Exchange, _ piece: UnsafeRawBufferPointer) -> MHD_Result {
-        guard exchange.request.body.count + piece.count <= configuration.bodyBytesMax else {
+        exchange.bodyBytes += piece.count
+        guard exchange.bodyBytes <= configuration.bodyBytesMax else {
             return refuseAmidBody(exchange, tooLarge)
         }
         guard ContinuousClock.now < exchange.deadline else {
@@ -54,6 +61,8 @@ final class ServerCore: Sendable {
                 exchange, Problem(status: 408, detail: "The body took too long to arrive. Send it in one go.")
             )
         }
+        guard exchange.refusal == nil else { return .YES }
+        guard hold(piece.count, for: exchange) else { return refuseAmidBody(exchange, overload()) }
         exchange.request.body.append(contentsOf: piece)
         return .YES
     }
@@ -63,6 +72,7 @@ final class ServerCore: Sendable {
         if let response = exchange.takeAnswer() { return queue(response, exchange) }
         if let problem = exchange.refusal { return queue(problem.response, exchange) }
         guard let route = exchange.route else { return .NO }
+        connections.isBusy(shop_http_socket(exchange.connection), until: nil)
         let request = exchange.suspend(deadlineAfter: configuration.handlerDeadline)
         if exchanges.insert(exchange, max: inFlightMax(exchange)) {
             exchange.run(request, on: route, router: router)
@@ -75,7 +85,19 @@ final class ServerCore: Sendable {
     /// The connection is done with the request, for whatever reason; called once for each.
     func complete(_ exchange: Exchange) {
         exchanges.remove(exchange)
-        if exchange.mustLinger { linger.keep(shop_http_socket(exchange.connection)) }
+        bytesHeld.subtract(exchange.bytesHeld, ordering: .relaxed)
+        let socket = shop_http_socket(exchange.connection)
+        let idle = Duration.seconds(configuration.idleSeconds)
+        connections.isIdle(socket, next: idle + configuration.headDeadline)
+        if exchange.mustLinger { linger.keep(socket) }
+    }
+
+    /// Counts bytes that are kept for an exchange until it is complete; false where there are too many already.
+    private func hold(_ count: Int, for exchange: Exchange) -> Bool {
+        guard bytesHeld.load(ordering: .relaxed) + count <= configuration.bytesHeldMax else { return false }
+        bytesHeld.add(count, ordering: .relaxed)
+        exchange.bytesHeld += count
+        return true
     }
 
     private func inFlightMax(_ exchange: Exchange) -> Int {
@@ -118,7 +140,12 @@ final class ServerCore: Sendable {
         return .NO
     }
 
-    private func queue(_ response: HTTPResponse, _ exchange: Exchange) -> MHD_Result {
+    private func queue(_ wanted: HTTPResponse, _ exchange: Exchange) -> MHD_Result {
+        // Refusals are short, and one must be left to give.
+        let isHeld = wanted.body.count <= 1024 || hold(wanted.body.count, for: exchange)
+        let response = isHeld ? wanted : overload().response
+        let deadline = ContinuousClock.now + configuration.answerDeadline
+        connections.isBusy(shop_http_socket(exchange.connection), until: deadline)
         let answer = response.body.withUnsafeBytes { bytes in
             // The library only reads from the buffer, and copies it before it returns.
             MHD_create_response_from_buffer(

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import HTTP
 import Observability
+import Synchronization
 
 /// A client of bytes: sends what a test says, however wrong, and returns what came back.
 ///
@@ -39,6 +40,40 @@ struct RawClient: Sendable {
         _ = await onThread {
             guard let socket = connect(seconds: 10) else { return "" }
             _ = write(text, to: socket)
+            close(socket)
+            return ""
+        }
+    }
+
+    /// Sends the head, then the piece ten times a second until the connection ends, for half a minute at most.
+    func drip(_ head: String, _ piece: String) async -> String {
+        await onThread {
+            guard let socket = connect(seconds: 10) else { return "no connection" }
+            defer { close(socket) }
+            var isOpen = write(head, to: socket)
+            let end = ContinuousClock.now + .seconds(30)
+            var answer = ""
+            while isOpen, .now < end {
+                var waiting = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+                if poll(&waiting, 1, 100) > 0 {
+                    var buffer = [UInt8](repeating: 0, count: 4096)
+                    let count = recv(socket, &buffer, buffer.count, 0)
+                    if count <= 0 { break }
+                    answer += String(decoding: buffer[0..<count], as: UTF8.self)
+                }
+                isOpen = write(piece, to: socket)
+            }
+            return answer + readAll(socket)
+        }
+    }
+
+    /// Sends and reads nothing until it is enough, or half a minute is over; then leaves.
+    func sendAndSleep(_ text: String, until isEnough: @escaping @Sendable () -> Bool) async {
+        _ = await onThread {
+            guard let socket = connect(seconds: 10) else { return "" }
+            _ = write(text, to: socket)
+            let end = ContinuousClock.now + .seconds(30)
+            while !isEnough(), .now < end { poll(nil, 0, 5) }
             close(socket)
             return ""
         }
@@ -100,6 +135,13 @@ func withServer(
         throw error
     }
     await server.drain(deadline: .seconds(5))
+}
+
+/// Whether somebody was served.
+final class Served: Sendable {
+    private let value = Atomic(false)
+    var isSet: Bool { value.load(ordering: .acquiring) }
+    func set() { value.store(true, ordering: .releasing) }
 }
 
 /// Waits until a condition holds; false when it didn't within ten seconds.

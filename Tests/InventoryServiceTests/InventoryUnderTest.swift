@@ -7,6 +7,7 @@ import Messaging
 import Observability
 import Postgres
 import TestSupport
+import Testing
 
 @testable import InventoryService
 
@@ -81,9 +82,18 @@ struct InventoryUnderTest: Sendable {
         if !body.isEmpty, headers["Content-Type"] == nil {
             headers.append("Content-Type", "application/json")
         }
-        return await router.respond(
+        return await respond(
             to: HTTPRequest(method, path, query: query, headers: headers, body: Array(body.utf8)))
     }
+
+    /// Answers, and holds the answer to the API document.
+    private func respond(to request: HTTPRequest) async -> HTTPResponse {
+        let response = await router.respond(to: request)
+        #expect(Self.document?.complaints(about: request, response) == [])
+        return response
+    }
+
+    static let document = try? APIDocument(PackageResources.openapi_json)
 
     /// available, reserved and sold.
     func levels(_ sku: String) async throws -> [Int64] {

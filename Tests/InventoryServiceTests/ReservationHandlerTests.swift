@@ -135,7 +135,9 @@ struct ReservationHandlerTests {
 
     @Test func `lines of any text come back from their array as they went in`() async throws {
         try await InventoryUnderTest.run { inventory in
-            let texts = ["", "NULL", #"a"b"#, #"a\b"#, "a,b{c}", "dot.dash-under_score", "née 茶"]
+            let texts = [
+                "", "NULL", #"a"b"#, #"a\b"#, "a,b{c}", "dot.dash-under_score", "née 茶", "a\"\u{301},b",
+            ]
             let sql = PostgresStatement.once("SELECT $1::text::text[]")
             let row = try #require(
                 try await inventory.pool.query(sql(ReservationStore.arrayLiteral(texts))).first)

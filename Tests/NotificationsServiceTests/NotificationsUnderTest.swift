@@ -9,6 +9,7 @@ import Observability
 import Postgres
 import Synchronization
 import TestSupport
+import Testing
 
 @testable import NotificationsService
 
@@ -80,7 +81,11 @@ struct NotificationsUnderTest: Sendable {
     }
 
     func get(_ query: (name: String, value: String)...) async -> HTTPResponse {
-        await router.respond(to: HTTPRequest(.get, "/v1/notifications", query: query))
+        let request = HTTPRequest(.get, "/v1/notifications", query: query)
+        let response = await router.respond(to: request)
+        #expect(
+            (try? APIDocument(PackageResources.openapi_json))?.complaints(about: request, response) == [])
+        return response
     }
 }
 

@@ -8,6 +8,7 @@ import Observability
 import OrdersDomain
 import Postgres
 import TestSupport
+import Testing
 
 @testable import OrdersService
 
@@ -87,14 +88,23 @@ struct OrdersUnderTest: Sendable {
         var headers: HTTPHeaders = ["Content-Type": "application/json"]
         if let key { headers.append("Idempotency-Key", key) }
         if let wait { headers.append("Prefer", "wait=\(wait)") }
-        return await router.respond(to: HTTPRequest(.post, path, headers: headers, body: Array(body.utf8)))
+        return await respond(to: HTTPRequest(.post, path, headers: headers, body: Array(body.utf8)))
     }
 
     func get(_ path: String, query: [(name: String, value: String)] = [], headers: HTTPHeaders = [:]) async
         -> HTTPResponse
     {
-        await router.respond(to: HTTPRequest(.get, path, query: query, headers: headers))
+        await respond(to: HTTPRequest(.get, path, query: query, headers: headers))
     }
+
+    /// Answers, and holds the answer to the API document.
+    private func respond(to request: HTTPRequest) async -> HTTPResponse {
+        let response = await router.respond(to: request)
+        #expect(Self.document?.complaints(about: request, response) == [])
+        return response
+    }
+
+    static let document = try? APIDocument(PackageResources.openapi_json)
 
     /// The types of the events in the outbox, oldest first.
     func said() async throws -> [String] {

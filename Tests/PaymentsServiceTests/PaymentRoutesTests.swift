@@ -45,6 +45,10 @@ struct PaymentRoutesTests {
 
     private func get(_ path: String, _ house: PaymentsHouse) async throws -> HTTPResponse {
         let router = Router(routes: PaymentRoutes(pool: house.pool).routes, logger: house.log.logger)
-        return await router.respond(to: HTTPRequest(.get, path))
+        let request = HTTPRequest(.get, path)
+        let response = await router.respond(to: request)
+        #expect(
+            try APIDocument(PackageResources.openapi_json).complaints(about: request, response) == [])
+        return response
     }
 }

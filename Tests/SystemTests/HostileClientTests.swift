@@ -85,7 +85,7 @@ extension SystemTests {
         @Test func `more idle connections than it takes keep nobody from ordering for long`() async throws {
             let sku = try await shop.sell(10)
             let (port, enough, started) = (shop.port(.orders), Flag(), Flag())
-            // It takes 4096; the others wait in the system's queue, as the order will.
+            // It takes 2048; the others wait in the system's queue, as the order will.
             async let idle: Int = onThread {
                 try hold(4500, of: port, started: started, until: enough)
             }

@@ -77,10 +77,15 @@ package struct OrderDraft: Hashable, Sendable {
     /// Enough to keep a mail server from choking; whether somebody reads there, only a mail can tell.
     private static func isAddress(_ text: String) -> Bool {
         guard TextRule.accepts(text, lengths: 3...emailMax) else { return false }
-        let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+        // By scalars: a mark that combines with a bracket makes another character of it, and a mail server still
+        // reads the bracket.
+        let scalars = text.unicodeScalars
+        let parts = scalars.split(separator: "@", omittingEmptySubsequences: false)
         guard parts.count == 2, let name = parts.first, let host = parts.last else { return false }
-        let forbidden: Set<Character> = [" ", "<", ">", "(", ")", ",", ";", ":", "\"", "\\", "[", "]"]
-        return !name.isEmpty && !text.contains { forbidden.contains($0) || $0.isWhitespace }
+        let forbidden: Set<Unicode.Scalar> = [
+            " ", "<", ">", "(", ")", ",", ";", ":", "\"", "\\", "[", "]",
+        ]
+        return !name.isEmpty && !scalars.contains { forbidden.contains($0) || $0.properties.isWhitespace }
             && host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { !$0.isEmpty }
     }
 }

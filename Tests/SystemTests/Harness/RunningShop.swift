@@ -38,7 +38,8 @@ final class RunningShop: Sendable {
     let books: Books
     let topics: Topics
     private let address: DatabaseAddress
-    private let folder: URL
+    /// For logs and whatever else a run leaves behind; removed once all went well.
+    let folder: URL
     private let ports: [Instance: Int]
     private let janitor: Janitor
     private let running = Mutex<[Instance: Program]>([:])
@@ -141,17 +142,25 @@ final class RunningShop: Sendable {
 
     /// A program that ends by itself.
     func run(
-        _ name: String, _ words: [String], _ environment: [String: String] = [:]
+        _ name: String, _ words: [String], _ environment: [String: String] = [:],
+        within limit: Duration = .seconds(60)
     ) async throws -> (code: Int32, output: String) {
         let log = folder.appendingPathComponent("run-\(freshWord()).log")
         let program = try Program(name, words, environment: environment, log: log, janitor: janitor)
-        let code = try await program.ended(within: .seconds(60))
+        let code = try await program.ended(within: limit)
         return (code, try String(contentsOf: log, encoding: .utf8))
     }
 
     /// All that a service has logged.
     func log(_ name: ServiceName, instance: Int = 1) throws -> String {
         try String(contentsOf: logFile(Instance(service: name, number: instance)), encoding: .utf8)
+    }
+
+    /// The memory that the first process of a service has in use, in bytes.
+    func residentBytes(_ name: ServiceName) throws -> Int {
+        guard let pid = running.withLock({ $0[Instance(service: name, number: 1)]?.pid }) else { return 0 }
+        let words = try String(contentsOfFile: "/proc/\(pid)/statm", encoding: .utf8).split(separator: " ")
+        return (words.count > 1 ? Int(words[1]) ?? 0 : 0) * Int(getpagesize())
     }
 
     /// The last words of each service, for whoever reads about a failure.

@@ -181,11 +181,15 @@ struct Held: ~Copyable {
 }
 
 /// Shells give 1024, fewer than the connections of some tests.
-func allowDescriptors(_ count: Int) {
+///
+/// - Returns: how many there may be now; fewer than `count` where the hard limit is lower.
+@discardableResult
+func allowDescriptors(_ count: Int) -> Int {
     var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < count else {
-        return
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+    if limit.rlim_cur < count {
+        limit.rlim_cur = min(limit.rlim_max, rlim_t(count))
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
-    limit.rlim_cur = min(limit.rlim_max, rlim_t(count))
-    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    return Int(clamping: limit.rlim_cur)
 }

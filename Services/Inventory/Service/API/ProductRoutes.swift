@@ -18,6 +18,7 @@ struct ProductRoutes: Sendable {
             Route(.get, "/v1/products/{sku}") { try await read($0) },
             Route(.put, "/v1/products/{sku}", body: .json) { try await put($0) },
             Route(.post, "/v1/products/{sku}/stock", body: .json) { try await restock($0) },
+            .apiDocument(PackageResources.openapi_json),
         ]
     }
 

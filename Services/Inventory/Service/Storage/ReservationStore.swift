@@ -92,16 +92,18 @@ enum ReservationStore {
 
     /// An array in the text form Postgres reads, since `unnest` would tear arrays of arrays apart.
     static func arrayLiteral(_ elements: [String]) -> String {
-        var literal = "{"
+        var literal = "{".unicodeScalars
         for (index, element) in elements.enumerated() {
-            literal += index == 0 ? "\"" : ",\""
-            for character in element {
-                if character == "\"" || character == "\\" { literal.append("\\") }
-                literal.append(character)
+            literal.append(contentsOf: (index == 0 ? "\"" : ",\"").unicodeScalars)
+            // Not by characters: a quote with an accent is one of its own to Swift, and a quote to Postgres.
+            for scalar in element.unicodeScalars {
+                if scalar == "\"" || scalar == "\\" { literal.append("\\") }
+                literal.append(scalar)
             }
             literal.append("\"")
         }
-        return literal + "}"
+        literal.append("}")
+        return String(literal)
     }
 }
 

@@ -7,7 +7,10 @@ struct NotificationRoutes: Sendable {
     let pool: PostgresPool
 
     var routes: [Route] {
-        [Route(.get, "/v1/notifications") { try await list($0) }]
+        [
+            Route(.get, "/v1/notifications") { try await list($0) },
+            .apiDocument(PackageResources.openapi_json),
+        ]
     }
 
     private func list(_ request: HTTPRequest) async throws -> HTTPResponse {

@@ -20,6 +20,7 @@ struct OrderRoutes: Sendable {
             Route(.get, "/v1/orders") { try await list($0) },
             Route(.get, "/v1/orders/{id}") { try await read($0) },
             Route(.post, "/v1/orders/{id}/cancellation", importance: .high) { try await cancel($0) },
+            .apiDocument(PackageResources.openapi_json),
         ]
     }
 
@@ -30,7 +31,7 @@ struct OrderRoutes: Sendable {
         guard violations.isEmpty else { throw Problem.invalid(violations) }
         let now = Timestamp.now()
         let placement = OrderPlacement.Request(
-            id: .v7(at: now), key: key, draft: draft, traceparent: request.headers["traceparent"],
+            id: .v7(at: now), key: key, draft: draft, traceparent: request.traceparent,
             receivedAt: now)
         guard let wait = request.preferredWait else {
             let (order, replayed) = try await submit(placement)
@@ -88,9 +89,13 @@ struct OrderRoutes: Sendable {
             }
             return id
         }
+        let customer = request.query("customerId")
+        guard customer.map({ TextRule.accepts($0, lengths: 1...OrderDraft.textMax) }) ?? true else {
+            throw Problem.badRequest(
+                "`customerId` has 1 to \(OrderDraft.textMax) characters, none of them a control character.")
+        }
         let page = try await OrderQueries.list(
-            after: cursor, customer: request.query("customerId"), status: status, limit: try request.limit(),
-            in: pool)
+            after: cursor, customer: customer, status: status, limit: try request.limit(), in: pool)
         return try .json(
             OrderList(orders: page.orders, nextCursor: page.next.map { Cursor([$0.description]).text }))
     }

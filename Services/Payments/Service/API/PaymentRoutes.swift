@@ -7,7 +7,10 @@ struct PaymentRoutes: Sendable {
     let pool: PostgresPool
 
     var routes: [Route] {
-        [Route(.get, "/v1/payments/{orderId}") { try await read($0) }]
+        [
+            Route(.get, "/v1/payments/{orderId}") { try await read($0) },
+            .apiDocument(PackageResources.openapi_json),
+        ]
     }
 
     private func read(_ request: HTTPRequest) async throws -> HTTPResponse {
