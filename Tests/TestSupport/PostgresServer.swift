@@ -80,8 +80,15 @@ package struct PostgresServer: Sendable {
         return "\(url)\(url.contains("?") ? "&" : "?")\(setting)=\(escaped)"
     }
 
+    /// With time enough for a machine on which a dozen tests run at once: a limit that is met is what a test is about,
+    /// or an accident.
     private func configuration(with setting: String, _ value: String) -> PostgresConfiguration {
-        PostgresConfiguration(url: url(with: setting, value), applicationName: "tests")
+        var configuration = PostgresConfiguration(url: url(with: setting, value), applicationName: "tests")
+        configuration.acquireTimeout = .seconds(30)
+        configuration.statementTimeout = .seconds(30)
+        configuration.idleInTransactionTimeout = .seconds(30)
+        configuration.lockTimeout = .seconds(20)
+        return configuration
     }
 
     /// Cleans up on either way out, even when the task has been cancelled meanwhile.
