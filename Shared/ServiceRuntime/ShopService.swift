@@ -127,6 +127,8 @@ extension ServiceContext {
         // table is analyzed. Every statement of ours has an index; small tables don't mind.
         database.settings["enable_seqscan"] = "off"
         database.settings["jit"] = "off"
+        // A plan that is made anew for each array costs more than the statement: every batch has another one.
+        database.settings["plan_cache_mode"] = "force_generic_plan"
         // Nor is any worth starting processes for, whatever the statistics of a young table say.
         database.settings["max_parallel_workers_per_gather"] = "0"
         return database

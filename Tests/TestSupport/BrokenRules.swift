@@ -40,6 +40,7 @@ extension PostgresConfiguration {
         var database = self
         database.settings["enable_seqscan"] = "off"
         database.settings["jit"] = "off"
+        database.settings["plan_cache_mode"] = "force_generic_plan"
         database.settings["max_parallel_workers_per_gather"] = "0"
         return database
     }
