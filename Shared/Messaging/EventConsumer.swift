@@ -249,8 +249,14 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
             handled.events += try parked.map { try $0.announcement(service: service, at: now) }
             DeadLetter.append(parked, to: transaction)
             Outbox.append(handled.events, to: transaction)
+            #if FAIL_POINTS
+                FailPoint.consumerCommitting.reached(size: handling.count)
+            #endif
             return handled
         }
+        #if FAIL_POINTS
+            FailPoint.consumerCommitted.reached(size: messages.count)
+        #endif
         committed(handled, messages: messages, letters: letters)
         return next.reduce(into: [:]) { moved, entry in
             guard var claim = claims[entry.key] else { return }

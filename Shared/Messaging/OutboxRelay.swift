@@ -143,7 +143,13 @@ package final class OutboxRelay: Sendable {
         var lastLook = ContinuousClock.now
         while true {
             if let last = rows.last, let end = until {
+                #if FAIL_POINTS
+                    FailPoint.relaySending.reached(size: rows.count)
+                #endif
                 try await send(rows, with: producer)
+                #if FAIL_POINTS
+                    FailPoint.relaySent.reached(size: rows.count)
+                #endif
                 try await cluster.requireSame(as: producer.clusterID(timeout: .seconds(5)))
                 if rows.count == Self.batchMax {
                     cursor.until = end

@@ -6,11 +6,17 @@ struct ProxyError: Error, CustomStringConvertible {
     var description: String { "proxy: \(what)" }
 }
 
-/// Where the server listens, as its URL says.
+/// Where a server listens.
 struct ProxyTarget: Sendable {
     let host: String
     let port: UInt16
 
+    init(port: UInt16) {
+        host = "127.0.0.1"
+        self.port = port
+    }
+
+    /// As a Postgres URL says.
     init(_ url: String) throws {
         guard let parsed = PQconninfoParse(url, nil) else { throw ProxyError(what: "unreadable URL") }
         defer { PQconninfoFree(parsed) }

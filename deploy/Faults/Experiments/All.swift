@@ -1,0 +1,4 @@
+/// Every experiment there is, in the order of `reliability`; `none` runs when it is asked for.
+let allExperiments: [Experiment] = [
+    noFault, ordersKilled, inventoryKilled, gatewayCrash, notificationsKilled,
+]
