@@ -44,7 +44,8 @@ package final class FaultProxy: Sendable {
 
     private init(to target: ProxyTarget, _ server: PostgresServer?, listeningOn port: UInt16) throws {
         self.server = server
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        // Programs that are started meanwhile must not hold a connection open that is cut here.
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
@@ -118,6 +119,7 @@ package final class FaultProxy: Sendable {
     ) {
         let client = accept(listener, nil, nil)
         guard client >= 0 else { return }
+        _ = fcntl(client, F_SETFD, FD_CLOEXEC)
         if case .down = mode {
             _ = Glibc.close(client)
             return
