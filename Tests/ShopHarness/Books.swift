@@ -15,6 +15,9 @@ package struct Books: Sendable {
         try await rows(sql, order).map { try $0.string(0) }
     }
 
+    /// SQL that changes something.
+    package func run(_ sql: String) async throws { _ = try await rows(sql, nil) }
+
     private func rows(_ sql: String, _ order: Identifier?) async throws -> PostgresResult {
         let statement = PostgresStatement.once(sql)
         return try await pool.query(order.map { statement($0) } ?? statement())

@@ -4,6 +4,8 @@ import Synchronization
 package final class Flag: Sendable {
     private let value = Atomic(false)
 
+    package init() {}
+
     package var isSet: Bool { value.load(ordering: .acquiring) }
 
     package func set() { value.store(true, ordering: .releasing) }

@@ -166,6 +166,8 @@ package func call(
 package struct Held: ~Copyable {
     private var sockets: [Int32] = []
 
+    package init() {}
+
     package var count: Int { sockets.count }
 
     package mutating func open(_ port: Int, sending text: String) throws {

@@ -1,7 +1,7 @@
 /// What the command line asks for.
 struct Options: Sendable {
     static let usage = """
-        usage: faults [--orders N] [--only NAME]... [--rate N] [--seed S] [--quick] [--list]
+        usage: faults [--orders N] [--only NAME]... [--rate N] [--seed S] [--quick] [--hold] [--list]
         """
 
     var orders = 2000
@@ -10,6 +10,8 @@ struct Options: Sendable {
     var rate = 0.0
     var seed = UInt64.random(in: 0..<1_000_000)
     var isQuick = false
+    /// Whether the shop of an experiment that failed is left to be looked at.
+    var holds = false
     var listsOnly = false
 
     /// Nil where the words make no sense.
@@ -19,6 +21,7 @@ struct Options: Sendable {
         while let word = rest.popFirst() {
             switch word {
             case "--quick": isQuick = true
+            case "--hold": holds = true
             case "--list": listsOnly = true
             case "--orders":
                 guard let count = rest.popFirst().flatMap({ Int($0) }), count > 0 else { return nil }

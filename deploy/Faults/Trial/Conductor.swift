@@ -67,6 +67,11 @@ struct Conductor: Sendable {
                 verdict.orders >= self.options.orders, "only \(verdict.orders) orders were placed")
             verdict.counts = trial.report.tally.all
             failures = trial.report.failures
+            if self.options.holds, !failures.isEmpty {
+                say("\(experiment.name) failed, and its shop is left running; Ctrl-C ends it")
+                for failure in failures { say("  ! \(failure)") }
+                while true { try await trial.pause(60) }
+            }
         }
         verdict.failures += failures
         return verdict

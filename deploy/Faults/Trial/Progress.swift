@@ -10,7 +10,7 @@ extension Trial {
     ///   - since: when the fault was over.
     ///   - limit: in seconds; at a low rate, the wait for the next orders comes on top.
     func expectProgress(since: WallTime, within limit: Double, after what: String) async throws {
-        let slack = options.rate > 0 ? 4 / options.rate : 0
+        let limit = granted(limit) + (options.rate > 0 ? 4 / options.rate : 0)
         let from = since.sql
         var micros: Int64 = -1
         do {
@@ -29,7 +29,7 @@ extension Trial {
         }
         let seconds = Double(micros) / 1e6
         report.tally.most("ms to the first order, at most", Int(micros / 1000))
-        report.expect(seconds <= limit + slack, "\(what): the first order took \(seconds) s, not \(limit)")
+        report.expect(seconds <= limit, "\(what): the first order took \(seconds) s, not \(limit)")
     }
 
     /// Repeats a look at Postgres while it is away.

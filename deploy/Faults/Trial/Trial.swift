@@ -34,6 +34,10 @@ final class Trial: Sendable {
     /// A value for the published size, and one for a quick run.
     func size<Value>(_ full: Value, quick: Value) -> Value { options.isQuick ? quick : full }
 
+    /// A time that the shop is granted: more of it in a quick run, whose machine does other things, too, and runs the
+    /// debug build.
+    func granted(_ seconds: Double) -> Double { options.isQuick ? 6 * seconds : seconds }
+
     func random(_ range: ClosedRange<Double>) -> Double {
         generator.withLock { Double.random(in: range, using: &$0) }
     }
