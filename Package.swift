@@ -8,6 +8,8 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
+    // Named places where fault experiments end a process; no build that ships has them.
+    .define("FAIL_POINTS", .when(configuration: .debug)),
 ]
 
 func shared(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -60,6 +62,7 @@ let package = Package(
         .executable(name: "notifications", targets: ["NotificationsService"]),
         .executable(name: "shop", targets: ["ShopTool"]),
         .executable(name: "local-broker", targets: ["LocalBroker"]),
+        .executable(name: "faults", targets: ["Faults"]),
     ],
     targets: [
         library("CRDKafka", pkgConfig: "rdkafka", apt: "librdkafka-dev", brew: "librdkafka"),
@@ -80,6 +83,10 @@ let package = Package(
         tool(
             "ShopTool", ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
             path: "Shop"),
+        tool(
+            "Faults",
+            ["Contracts", "Kafka", "Kernel", "Observability", "Postgres", "ShopHarness", "TestSupport"],
+            path: "Faults"),
         tool("LocalBroker", ["Contracts", "Kafka", "Observability"], path: "LocalBroker"),
         .target(
             name: "TestSupport",
@@ -87,6 +94,10 @@ let package = Package(
                 "CPostgres", "HTTP", "Kafka", "Kernel", "Messaging", "Observability", "Postgres",
             ],
             path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "ShopHarness",
+            dependencies: ["Contracts", "Kafka", "Kernel", "Observability", "Postgres", "TestSupport"],
+            path: "Tests/ShopHarness", swiftSettings: settings),
         .target(
             name: "Simulation",
             dependencies: [
@@ -113,7 +124,7 @@ let package = Package(
         tests("ServiceRuntimeTests", ["ServiceRuntime", "HTTP", "Observability"]),
         tests("ShopToolTests", ["ShopTool", "Contracts", "Kafka", "Kernel", "Observability", "Postgres"]),
         tests("TidyTests", []),
-        tests("SystemTests", ["Contracts", "Kafka", "Kernel", "Observability", "Postgres"]),
+        tests("SystemTests", ["Contracts", "Kafka", "Kernel", "Observability", "Postgres", "ShopHarness"]),
     ] + service("Orders") + service("Inventory") + service("Payments")
         + service("Notifications", extra: ["Curl"])
 )

@@ -1,4 +1,6 @@
 import CRDKafka
+import Observability
+import Synchronization
 
 /// A librdkafka client with the context of its callbacks.
 ///
@@ -55,6 +57,28 @@ struct ClientHandle: Sendable {
         Unmanaged.passUnretained(context).release()
     }
 
+    /// Ends the client on a thread of its own, which is left behind where the library does not come to an end.
+    ///
+    /// Where topics have gone, with their cluster or alone, something in it may keep a reference for ever (librdkafka
+    /// issues 3954, 4131, 4362). What is lost then is a little memory and two threads; to wait would be to lose the
+    /// service.
+    func destroy(within limit: Duration) async {
+        guard let calls = try? BlockingCalls(name: "kafka-destroy") else { return destroy() }
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let waiter = Waiter(continuation)
+            Task {
+                try? await calls.run { () throws(KafkaError) in destroy() }
+                waiter.end()
+            }
+            Task {
+                try? await Task.sleep(for: limit)
+                if waiter.end() {
+                    context.logger.warning("a kafka client does not end and is left behind")
+                }
+            }
+        }
+    }
+
     /// The reason why this client is finished, or nil while it isn't.
     var fatalReason: String? {
         var message = [CChar](repeating: 0, count: 512)
@@ -67,6 +91,21 @@ struct ClientHandle: Sendable {
         guard let id = rd_kafka_clusterid(pointer, timeout.milliseconds) else { throw .timedOut }
         defer { rd_kafka_mem_free(pointer, id) }
         return String(cString: id)
+    }
+}
+
+/// Whoever comes first lets the one who waits go on.
+private final class Waiter: Sendable {
+    private let continuation: Mutex<CheckedContinuation<Void, Never>?>
+
+    init(_ continuation: CheckedContinuation<Void, Never>) { self.continuation = Mutex(continuation) }
+
+    /// - Returns: false where another came first.
+    @discardableResult
+    func end() -> Bool {
+        guard let continuation = continuation.withLock({ $0.take() }) else { return false }
+        continuation.resume()
+        return true
     }
 }
 

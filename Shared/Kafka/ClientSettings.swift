@@ -21,6 +21,9 @@ enum ClientSettings {
             // Back soon after a broker's restart; the default grows to 10 s.
             "reconnect.backoff.ms": "50",
             "reconnect.backoff.max.ms": "1000",
+            // Topics that were made, or made anew, since the client came are seen within this time, rather than after
+            // five minutes.
+            "topic.metadata.refresh.interval.ms": "10000",
             "log.connection.close": "false",
         ].merging(configuration.securitySettings) { _, theirs in theirs }
     }

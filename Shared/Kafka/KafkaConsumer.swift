@@ -164,12 +164,15 @@ extension KafkaConsumer {
     /// The position of the oldest record that a partition still has.
     package static let beginning = Int64(RD_KAFKA_OFFSET_BEGINNING)
 
-    private func leave() {
+    /// How long the library gets to end its threads.
+    private static let endLimit = Duration.seconds(3)
+
+    private func leave() async {
         guard !isClosed else { return }
         isClosed = true
         rd_kafka_consumer_close(client.pointer)
         wakeUp.retire()
-        client.destroy()
+        await client.destroy(within: Self.endLimit)
     }
 
     private func pollNow(max: Int, timeout: Duration) throws(KafkaError) -> Poll {

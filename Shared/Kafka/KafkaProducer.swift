@@ -173,7 +173,13 @@ private func handleEvent(_ event: OpaquePointer, of client: OpaquePointer, _ con
 }
 
 private func deliveryError(_ message: rd_kafka_message_t, of client: OpaquePointer) -> KafkaError? {
-    guard message.err != RD_KAFKA_RESP_ERR_NO_ERROR else { return nil }
+    guard message.err != RD_KAFKA_RESP_ERR_NO_ERROR else {
+        // The library believes that the broker has it, since it refuses the record's number as one that is past. On a
+        // partition that is new to the producer's id a broker takes whatever number comes first: where the first
+        // batch fails and the second one does not, the first is nowhere.
+        return message.offset >= 0
+            ? nil : .transient("acknowledged without an offset: not known to be written")
+    }
     if rd_kafka_fatal_error(client, nil, 0) != RD_KAFKA_RESP_ERR_NO_ERROR {
         return .fatal(String(cString: rd_kafka_err2str(rd_kafka_fatal_error(client, nil, 0))))
     }

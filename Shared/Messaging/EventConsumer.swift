@@ -14,6 +14,8 @@ package import Postgres
 package final class EventConsumer<Handler: BatchHandler>: Sendable {
     /// The most records in one transaction: past the knee of 100 to 250, a batch only holds its locks longer.
     static var batchMax: Int { 250 }
+    /// How long a consumer that hears nothing may not have noticed that the cluster is another.
+    static var lookInterval: Duration { .seconds(1) }
 
     private let service: String
     private let topics: [Topic]
@@ -114,8 +116,14 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
         let offsets = ConsumerOffsets(clusterID: cluster.id)
         var claims: [TopicPartition: ConsumerOffsets.Claim] = [:]
         var committed = ContinuousClock.now
+        var lastLook = ContinuousClock.now
         while !stop.isSet {
-            switch try await poll(consumer) {
+            // On a cluster that was made anew there may be no record, and no topic, by which to notice.
+            if lastLook.duration(to: .now) > Self.lookInterval {
+                try await cluster.requireSame(as: consumer.clusterID(timeout: .seconds(5)))
+                lastLook = .now
+            }
+            switch try await poll(consumer, on: cluster) {
             case .assigned(let partitions):
                 claims = try await retrying { try await offsets.claim(partitions, in: self.pool) }
                 try await consumer.assign(
@@ -139,10 +147,14 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
         }
     }
 
-    private func poll(_ consumer: KafkaConsumer) async throws -> KafkaConsumer.Poll {
+    private func poll(
+        _ consumer: KafkaConsumer, on cluster: KafkaCluster
+    ) async throws -> KafkaConsumer.Poll {
         do {
             return try await consumer.poll(max: Self.batchMax, timeout: .milliseconds(200))
         } catch {
+            // On a cluster that is another, nothing is to be concluded from what is missing.
+            try await cluster.requireSame(as: consumer.clusterID(timeout: .seconds(5)))
             switch error {
             case .authorization, .unknownTopic, .configuration:
                 throw BuildError("Kafka refuses this service: \(error); see `shop doctor`")
@@ -249,8 +261,14 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
             handled.events += try parked.map { try $0.announcement(service: service, at: now) }
             DeadLetter.append(parked, to: transaction)
             Outbox.append(handled.events, to: transaction)
+            #if FAIL_POINTS
+                FailPoint.consumerCommitting.reached(size: handling.count)
+            #endif
             return handled
         }
+        #if FAIL_POINTS
+            FailPoint.consumerCommitted.reached(size: messages.count)
+        #endif
         committed(handled, messages: messages, letters: letters)
         return next.reduce(into: [:]) { moved, entry in
             guard var claim = claims[entry.key] else { return }

@@ -18,6 +18,7 @@ package final class OutboxRelay: Sendable {
 
     private let service: String
     private let database: PostgresConfiguration
+    private let leadTimeout: Duration
     private let kafka: KafkaConfiguration
     private let policy: KafkaCluster.Policy
     private let logger: Logger
@@ -35,14 +36,21 @@ package final class OutboxRelay: Sendable {
     ///   - pool: for the ticks, which are written also while Kafka is away and the relay waits for it.
     ///   - policy: what to do on a Kafka cluster this service never published to.
     ///   - keep: how long an event stays in the outbox after it was published.
+    ///   - leadTimeout: how long a leader may be silent, because its process stands still or the network swallows what it
+    ///     says, until the server ends its connection and another leads.
     package init(
         service: String, database: PostgresConfiguration, pool: PostgresPool, kafka: KafkaConfiguration,
-        policy: KafkaCluster.Policy, keep: Duration = .seconds(7 * 86_400), logger: Logger
+        policy: KafkaCluster.Policy, keep: Duration = .seconds(7 * 86_400),
+        leadTimeout: Duration = .seconds(10), logger: Logger
     ) {
+        var database = database
+        database.settings["idle_session_timeout"] =
+            "\(leadTimeout.components.seconds * 1000 + leadTimeout.components.attoseconds / 1_000_000_000_000_000)"
         self.retention = OutboxRetention(pool: pool, keep: keep, logger: logger)
         self.service = service
         self.policy = policy
         self.database = database
+        self.leadTimeout = leadTimeout
         self.pool = pool
         self.kafka = kafka
         self.logger = logger
@@ -118,15 +126,16 @@ package final class OutboxRelay: Sendable {
             }
             let producer = try KafkaProducer(configuration: kafka, logger: logger)
             do {
-                let cluster = KafkaCluster(id: try await producer.clusterID(timeout: .seconds(5)))
-                try await cluster.admit(policy: policy, pool: pool)
-                let topics = Topic.all.filter { $0.publisher == service }.map(\.name)
-                try await producer.prepare(topics: topics, timeout: .seconds(5))
-                begun()
-                leading.withLock { $0 = cluster.id }
                 defer { leading.withLock { $0 = nil } }
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { await self.abandon(producer) }
+                    group.addTask { await self.hold(connection, producer) }
+                    let cluster = KafkaCluster(id: try await producer.clusterID(timeout: .seconds(5)))
+                    try await cluster.admit(policy: self.policy, pool: self.pool)
+                    let topics = Topic.all.filter { $0.publisher == self.service }.map(\.name)
+                    try await producer.prepare(topics: topics, timeout: .seconds(5))
+                    begun()
+                    self.leading.withLock { $0 = cluster.id }
                     try await self.publish(to: cluster, by: producer, from: connection)
                     group.cancelAll()
                 }
@@ -150,6 +159,21 @@ package final class OutboxRelay: Sendable {
         if !Task.isCancelled { await producer.close(timeout: .zero) }
     }
 
+    /// Speaks to the server now and then while Kafka is waited for, so that only a leader that can't loses the lead; and
+    /// ends what is in flight when it is lost.
+    private func hold(_ connection: PostgresConnection, _ producer: KafkaProducer) async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: leadTimeout / 5)
+            guard !Task.isCancelled else { return }
+            do {
+                try await connection.query(OutboxStore.heartbeat())
+            } catch {
+                if !Task.isCancelled { await producer.close(timeout: .zero) }
+                return
+            }
+        }
+    }
+
     private func publish(
         to cluster: KafkaCluster, by producer: KafkaProducer, from connection: PostgresConnection
     ) async throws {
@@ -160,7 +184,13 @@ package final class OutboxRelay: Sendable {
         var lastLook = ContinuousClock.now
         while true {
             if let last = rows.last, let end = until {
+                #if FAIL_POINTS
+                    FailPoint.relaySending.reached(size: rows.count)
+                #endif
                 try await send(rows, with: producer)
+                #if FAIL_POINTS
+                    FailPoint.relaySent.reached(size: rows.count)
+                #endif
                 try await cluster.requireSame(as: producer.clusterID(timeout: .seconds(5)))
                 if rows.count == Self.batchMax {
                     cursor.until = end

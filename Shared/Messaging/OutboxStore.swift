@@ -33,6 +33,8 @@ struct OutboxStore: Sendable {
         "outbox.lock",
         "SELECT pg_try_advisory_lock(hashtextextended(current_schema() || '.outbox', 0))")
 
+    static let heartbeat = PostgresStatement("outbox.heartbeat", "SELECT")
+
     private static let take = PostgresStatement(
         "outbox_cursor.take",
         """

@@ -26,7 +26,7 @@ struct OutboxRelayTests {
                     database.applicationName = name
                     return OutboxRelay(
                         service: "orders", database: database, pool: house.pool, kafka: kafka.configuration,
-                        policy: .stop, logger: house.log.logger)
+                        policy: .stop, leadTimeout: .seconds(2), logger: house.log.logger)
                 }
                 try await withThrowingTaskGroup(of: Void.self) { tasks in
                     for relay in relays { tasks.addTask { await relay.run() } }
@@ -126,6 +126,35 @@ struct OutboxRelayTests {
             try await endLeader(house)
             try await write(20, house, waking: relays)
             expectOrder(try await kafka.read(.ordersCancelled, until: isComplete(60)), 60)
+        }
+    }
+
+    @Test func `another relay takes over from one that nobody hears any more`() async throws {
+        try await with(["relay one", "relay two"]) { house, kafka, proxy, relays in
+            try await write(20, house, waking: relays)
+            try await proxy.set(.silent)
+            try await awaitLeader("relay two", house)
+            try await write(20, house, waking: relays)
+            try await proxy.set(.forward)
+            try await write(20, house, waking: relays)
+            expectOrder(try await kafka.read(.ordersCancelled, until: isComplete(60)), 60)
+        }
+    }
+
+    @Test func `a leader that waits for the broker keeps the lead`() async throws {
+        try await with(["relay one"]) { house, kafka, _, relays in
+            try await write(10, house, waking: relays)
+            _ = try await kafka.read(.ordersCancelled, until: isComplete(10))
+            try kafka.cluster.setDown()
+            try await write(10, house, waking: relays)
+            let since = ContinuousClock.now
+            try await eventually("it has waited longer than it may be silent") {
+                try await house.strings("SELECT application_name FROM \(Self.leading)") == ["relay one"]
+                    && ContinuousClock.now - since > .seconds(4)
+            }
+            #expect(try await house.number("SELECT max(epoch) FROM outbox_cursor") == 1)
+            try kafka.cluster.setUp()
+            expectOrder(try await kafka.read(.ordersCancelled, until: isComplete(20)), 20)
         }
     }
 

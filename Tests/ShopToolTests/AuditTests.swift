@@ -99,6 +99,13 @@ import Testing
         #expect(found.wanderers.examples == ["tea: partitions 3 and 4 (inventory.stock)"])
     }
 
+    @Test func `an event of ours that was set aside is in its topic all the same`() throws {
+        let position = try #require(TopicScan.position(topic: "inventory.stock", partition: 3, offset: 0))
+        let found = scan([record(1, version: 1, offset: 0)], without: [position])
+        #expect(found.events.isEmpty)
+        #expect(found.setAsideEvents == [Identifier(high: 0, low: 1)])
+    }
+
     @Test func `a record without an envelope is a stranger, a dead letter is nothing at all`() throws {
         let foreign = KafkaRecord(
             topic: "orders.created", partition: 0, offset: 5, timestamp: 0, key: nil, value: nil, headers: [])

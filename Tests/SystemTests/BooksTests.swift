@@ -1,5 +1,6 @@
 import Kernel
 import Postgres
+import ShopHarness
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import Contracts
 import Kafka
 import Kernel
+import ShopHarness
 import TestSupport
 import Testing
 

@@ -1,3 +1,4 @@
+import ShopHarness
 import TestSupport
 import Testing
 

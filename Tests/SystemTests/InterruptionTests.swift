@@ -1,4 +1,5 @@
 import Kernel
+import ShopHarness
 import TestSupport
 import Testing
 

@@ -3,6 +3,7 @@ import Foundation
 import Kafka
 import Kernel
 import Postgres
+import ShopHarness
 import TestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import Foundation
+import ShopHarness
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import Contracts
 import Kafka
+import ShopHarness
 import TestSupport
 import Testing
 

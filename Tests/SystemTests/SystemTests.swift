@@ -1,3 +1,4 @@
+import ShopHarness
 import Testing
 
 /// The whole shop as its processes, looked at from outside: orders go in over HTTP, SQL and Kafka tell what became of

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// Stands between a test and the Postgres server, and does to the connections what networks do.
+/// Stands between a server and its clients, and does to their connections what networks do.
 ///
 /// One thread moves the bytes; what the test asks for is in effect when the call returns.
 package final class FaultProxy: Sendable {
@@ -27,17 +27,31 @@ package final class FaultProxy: Sendable {
     }
 
     package let port: UInt16
-    private let server: PostgresServer
+    private let server: PostgresServer?
     private let state = Mutex(State())
 
-    /// Listens on a free port of the loopback interface.
-    package init(to server: PostgresServer) throws {
+    /// Stands before Postgres, on a free port of the loopback interface.
+    package convenience init(to server: PostgresServer) throws {
+        try self.init(to: ProxyTarget(server.url), server, listeningOn: 0)
+    }
+
+    /// Stands before any server of this machine.
+    ///
+    /// - Parameter port: where to listen, on the loopback interface; 0 for a free one.
+    package convenience init(toPort target: UInt16, listeningOn port: UInt16 = 0) throws {
+        try self.init(to: ProxyTarget(port: target), nil, listeningOn: port)
+    }
+
+    private init(to target: ProxyTarget, _ server: PostgresServer?, listeningOn port: UInt16) throws {
         self.server = server
-        let target = try ProxyTarget(server.url)
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        // Programs that are started meanwhile must not hold a connection open that is cut here.
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        address.sin_port = port.bigEndian
+        var reuse: Int32 = 1
+        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<Int32>.size))
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isListening = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -46,13 +60,14 @@ package final class FaultProxy: Sendable {
             }
         }
         guard isListening else { throw ProxyError(what: "can't listen: errno \(errno)") }
-        port = UInt16(bigEndian: address.sin_port)
+        self.port = UInt16(bigEndian: address.sin_port)
         Thread.detachNewThread { [self] in run(listener, target) }
     }
 
-    /// The server's URL, by way of this proxy.
+    /// The Postgres server's URL, by way of this proxy.
     package var url: String {
-        PostgresServer(url: server.url(with: "host", "127.0.0.1")).url(with: "port", String(port))
+        let here = server?.url(with: "host", "127.0.0.1") ?? ""
+        return PostgresServer(url: here).url(with: "port", String(port))
     }
 
     /// How many connections are open now.
@@ -104,6 +119,7 @@ package final class FaultProxy: Sendable {
     ) {
         let client = accept(listener, nil, nil)
         guard client >= 0 else { return }
+        _ = fcntl(client, F_SETFD, FD_CLOEXEC)
         if case .down = mode {
             _ = Glibc.close(client)
             return

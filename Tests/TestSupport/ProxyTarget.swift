@@ -6,11 +6,17 @@ struct ProxyError: Error, CustomStringConvertible {
     var description: String { "proxy: \(what)" }
 }
 
-/// Where the server listens, as its URL says.
+/// Where a server listens.
 struct ProxyTarget: Sendable {
     let host: String
     let port: UInt16
 
+    init(port: UInt16) {
+        host = "127.0.0.1"
+        self.port = port
+    }
+
+    /// As a Postgres URL says.
     init(_ url: String) throws {
         guard let parsed = PQconninfoParse(url, nil) else { throw ProxyError(what: "unreadable URL") }
         defer { PQconninfoFree(parsed) }
@@ -33,7 +39,7 @@ struct ProxyTarget: Sendable {
         withUnsafeMutableBytes(of: &address.sun_path) {
             $0.copyBytes(from: "\(host)/.s.PGSQL.\(port)".utf8.prefix(107))
         }
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         _ = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
@@ -49,7 +55,8 @@ struct ProxyTarget: Sendable {
         guard getaddrinfo(host, String(port), &hints, &found) == 0, let first = found else { return -1 }
         defer { freeaddrinfo(first) }
         for candidate in sequence(first: first, next: { $0.pointee.ai_next }) {
-            let descriptor = socket(candidate.pointee.ai_family, Int32(SOCK_STREAM.rawValue), 0)
+            let descriptor = socket(
+                candidate.pointee.ai_family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             let isConnected =
                 Glibc.connect(descriptor, candidate.pointee.ai_addr, candidate.pointee.ai_addrlen) == 0
             if isConnected { return descriptor }

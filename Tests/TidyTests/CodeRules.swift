@@ -3,7 +3,7 @@ enum CodeRules {
     static let all = [
         pureDomain, nothingPrinted, noTraps, nothingPublic, essentialsOnly, uncheckedIsExplained,
         sqlInStorage,
-        noOutsidePackage, noPrivatePaths,
+        noOutsidePackage, noPrivatePaths, noFailPoints,
     ]
 
     static let pureDomain = Rule.forbids(
@@ -98,6 +98,38 @@ enum CodeRules {
             path: "Package.swift", text: "dependencies: [.package(url: \"https://example.com/a\")]\n"),
         green: SourceFile(path: "Package.swift", text: "let package = Package(name: \"quadrille\")\n")
     ) { $0.path == "Package.swift" }
+
+    static let noFailPoints = Rule(
+        name: "What ships has no fail points",
+        reason: "a process that ends itself where a file says so belongs into experiments alone",
+        red: SourceFile(
+            path: "Shared/Messaging/A.swift",
+            text: "#if FAIL_POINTS\n#else\nFailPoint.relaySent.reached()\n#endif\n"),
+        green: SourceFile(
+            path: "Shared/Messaging/A.swift",
+            text: "#if FAIL_POINTS\n#if DEBUG\n#endif\nFailPoint.relaySent.reached()\n#endif\n")
+    ) { file in
+        guard file.path != "Package.swift" else {
+            let debugOnly = ".define(\"FAIL_POINTS\", .when(configuration: .debug))"
+            return Rule.lines(of: "FAIL_POINTS", in: file.text.replacing(debugOnly, with: ""))
+                .map { Finding(path: file.path, line: $0, what: "FAIL_POINTS in other builds than debug") }
+        }
+        guard file.isShipped, !file.path.hasPrefix("deploy/Faults/") else { return [] }
+        var conditions: [Bool] = []
+        var findings: [Finding] = []
+        for (index, line) in file.code.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let words = line.split(separator: " ")
+            switch words.first {
+            case "#if": conditions.append(words.count == 2 && words[1] == "FAIL_POINTS")
+            case "#else", "#elseif": conditions[max(0, conditions.count - 1)...] = [false]
+            case "#endif": _ = conditions.popLast()
+            default:
+                guard !conditions.contains(true), line.contains("FailPoint") else { continue }
+                findings.append(Finding(path: file.path, line: index + 1, what: "FailPoint"))
+            }
+        }
+        return findings
+    }
 
     static let noPrivatePaths = Rule(
         name: "Only .ci/run looks outside the repository",

@@ -27,6 +27,9 @@ enum ImportRules {
         "deploy/Shop": ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
         "deploy/LocalBroker": ["Contracts", "Kafka", "Observability"],
         "deploy/Simulation": ["Simulation"],
+        "deploy/Faults": [
+            "Contracts", "Kafka", "Kernel", "Observability", "Postgres", "ShopHarness", "TestSupport",
+        ],
     ]
 
     /// The modules that a file at `path` may import, or nil where the table does not know its folder.

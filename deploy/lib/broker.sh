@@ -34,9 +34,14 @@ kafka_options() {
 }
 
 # apache_start: one node, broker and controller, its data under $state/kafka. The controller's port is the next one.
+# KAFKA_PROXIED_PORT is for who puts something between the broker and its clients: what comes in by the port after it
+# is told to come by it.
 apache_start() {
     local data=$state/kafka properties=$state/run/kafka.properties log=$state/log/kafka-format.log
-    local address=127.0.0.1:$KAFKA_PORT controller=127.0.0.1:$((KAFKA_PORT + 1))
+    local address=127.0.0.1:$KAFKA_PORT controller=127.0.0.1:$((KAFKA_PORT + 1)) proxied='' advertised=''
+    if [[ -n ${KAFKA_PROXIED_PORT:-} ]]; then
+        proxied=,PROXIED://127.0.0.1:$((KAFKA_PROXIED_PORT + 1)) advertised=,PROXIED://127.0.0.1:$KAFKA_PROXIED_PORT
+    fi
     [[ -x $KAFKA_HOME/bin/kafka-server-start.sh ]] || fail "KAFKA_HOME=$KAFKA_HOME holds no bin/kafka-server-start.sh"
     port_free kafka KAFKA_PORT
     port_free "kafka's controller (KAFKA_PORT + 1)" KAFKA_PORT "$((KAFKA_PORT + 1))"
@@ -46,9 +51,9 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@$controller
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://$address,CONTROLLER://$controller
-advertised.listeners=PLAINTEXT://$address
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listeners=PLAINTEXT://$address,CONTROLLER://$controller$proxied
+advertised.listeners=PLAINTEXT://$address$advertised
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
 log.dirs=$data
 auto.create.topics.enable=false
 num.partitions=12
@@ -60,6 +65,7 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
 END
     kafka_options
     export LOG_DIR=$state/log/kafka

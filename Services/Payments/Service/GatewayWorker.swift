@@ -112,6 +112,9 @@ final class GatewayWorker: Sendable {
     private func attempt(_ call: OutstandingCall) async {
         do {
             let answer = try await ask(call)
+            #if FAIL_POINTS
+                FailPoint.gatewayAnswered.reached()
+            #endif
             let next = try await results.submit(GatewayResults.Request(call: call, answer: answer))
             forget(call.id)
             if let next { accept([next], upTo: Self.outstandingMax) }

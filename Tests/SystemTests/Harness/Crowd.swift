@@ -1,4 +1,5 @@
 import Glibc
+import ShopHarness
 
 /// Many clients of one kind on one thread, none of which waits for another.
 struct Crowd: ~Copyable {

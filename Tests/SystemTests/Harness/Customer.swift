@@ -1,5 +1,6 @@
 import Foundation
 import Kernel
+import ShopHarness
 import TestSupport
 import Testing
 
@@ -138,6 +139,3 @@ extension RunningShop {
         #expect(violations == [], sourceLocation: sourceLocation)
     }
 }
-
-/// A word nobody has used before.
-func freshWord() -> String { String(UInt64.random(in: 0...UInt64.max), radix: 36) }

@@ -78,6 +78,7 @@ extension TopicChecks {
 /// What the rows of the outboxes leave of the events in the topics.
 private struct Comparison: Sendable {
     let events: [Identifier: TopicScan.Position]
+    let setAside: Set<Identifier>
     let trimmed: Set<String>
     /// Events that no outbox had so far.
     var unknown: [Identifier: TopicScan.Position]
@@ -86,6 +87,7 @@ private struct Comparison: Sendable {
 
     init(_ scan: TopicScan) {
         events = scan.events
+        setAside = scan.setAsideEvents
         trimmed = scan.trimmed
         unknown = scan.events
     }
@@ -94,7 +96,7 @@ private struct Comparison: Sendable {
     /// there.
     mutating func take(_ id: Identifier, topic: String, isPublished: Bool) {
         unknown[id] = nil
-        guard isPublished, events[id] == nil, !trimmed.contains(topic) else { return }
+        guard isPublished, events[id] == nil, !setAside.contains(id), !trimmed.contains(topic) else { return }
         lost.add("\(topic) \(id)")
     }
 }

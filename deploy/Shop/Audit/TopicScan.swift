@@ -15,6 +15,8 @@ struct TopicScan: Sendable {
 
     /// The first occurrence of each event.
     private(set) var events: [Identifier: Position] = [:]
+    /// Events whose record a service has set aside: they are in their topics, and nothing else is said of them.
+    private(set) var setAsideEvents: Set<Identifier> = []
     /// Records that are no events of ours.
     private(set) var strangers: [Position] = []
     /// Versions that came after a higher one of the same topic and key; first occurrences only.
@@ -102,7 +104,10 @@ struct TopicScan: Sendable {
             let position = Self.position(
                 topic: record.topic, partition: record.partition, offset: record.offset)
         else { return }
-        guard !setAside.contains(position) else { return }
+        guard !setAside.contains(position) else {
+            if let event = try? CloudEvent(headers: record.headers) { setAsideEvents.insert(event.id) }
+            return
+        }
         guard let event = try? CloudEvent(headers: record.headers), event.type == record.topic else {
             return strangers.append(position)
         }

@@ -45,9 +45,10 @@ enum OutboxCommands {
         ],
         details: """
             For a Kafka that is new, was wiped or was restored: the services stop on a cluster they don't know until this
-            has said where to begin. Harmless at any other time: consumers drop what they have handled before. A running
-            service goes on from the new place within a second. What the retention has dropped is not published again; it
-            says up to when that is. Of products inventory then tells the latest, however old.
+            has said where to begin. It makes the topics that are missing there. Harmless at any other time: consumers
+            drop what they have handled before. A running service goes on from the new place within a second. What the
+            retention has dropped is not published again; it says up to when that is. Of products inventory then tells
+            the latest, however old.
             """,
         run: { arguments, shop in
             guard arguments.has("--all") != arguments.has("--service") else {
@@ -60,7 +61,12 @@ enum OutboxCommands {
                 }
                 time = parsed
             }
-            let cluster = try await shop.withKafka { try await $0.clusterID(timeout: Shop.brokerTimeout) }
+            let replication = try TopicSetup.replication(shop.settings)
+            let (cluster, topics) = try await shop.withKafka { admin in
+                let cluster = try await admin.clusterID(timeout: Shop.brokerTimeout)
+                return (cluster, try await TopicSetup.establish(replication: replication, with: admin))
+            }
+            if !topics.isEmpty { shop.console.say("made the topics \(topics.joined(separator: ", "))") }
             for service in shop.services(arguments) {
                 let (count, gone) = try await shop.withDatabase(schema: service) { connection in
                     if arguments.has("--offsets") {

@@ -17,10 +17,7 @@ enum SetupCommand {
         run: { _, shop in try await run(shop) })
 
     private static func run(_ shop: Shop) async throws -> ExitCode {
-        let replication = try shop.settings[.replicationFactor]
-        guard let replication = Int32(replication), replication > 0 else {
-            throw Failure("KAFKA_REPLICATION_FACTOR is a number above 0, not `\(replication)`")
-        }
+        let replication = try TopicSetup.replication(shop.settings)
         let passwords = try passwords(shop.settings)
         try await waiting(for: "Postgres", shop) { try await shop.withDatabase { _ in } }
         let roles = try await shop.withDatabase { try await Roles.establish(passwords: passwords, on: $0) }

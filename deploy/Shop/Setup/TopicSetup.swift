@@ -5,6 +5,15 @@ import Kafka
 enum TopicSetup {
     private static let creationTimeout = Duration.seconds(30)
 
+    /// How many copies of each topic the environment wants.
+    static func replication(_ settings: Settings) throws -> Int32 {
+        let text = try settings[.replicationFactor]
+        guard let replication = Int32(text), replication > 0 else {
+            throw Failure("KAFKA_REPLICATION_FACTOR is a number above 0, not `\(text)`")
+        }
+        return replication
+    }
+
     /// - Returns: the names of the topics that were not there before.
     /// - Throws: `Failure` where a topic has another number of partitions, which would move every key; `KafkaError`.
     static func establish(replication: Int32, with admin: KafkaAdmin) async throws -> [String] {

@@ -1,25 +1,31 @@
 import Foundation
-import TestSupport
+package import TestSupport
 
 /// What the environment says about the Postgres and the broker to run the shop on.
-struct Settings: Sendable {
+package struct Settings: Sendable {
     /// Apache Kafka keeps its topics between runs; the local broker is new for each.
-    enum BrokerKind: String, Sendable { case apache, local, given }
+    package enum BrokerKind: String, Sendable { case apache, local, given }
 
     /// Of an administrator, of the server's own database.
-    let postgres: PostgresServer
-    let bootstrapServers: String
-    let brokerKind: BrokerKind
+    package let postgres: PostgresServer
+    package let bootstrapServers: String
+    package let brokerKind: BrokerKind
 
-    struct Missing: Error, CustomStringConvertible {
+    package init(postgres: PostgresServer, bootstrapServers: String, brokerKind: BrokerKind) {
+        self.postgres = postgres
+        self.bootstrapServers = bootstrapServers
+        self.brokerKind = brokerKind
+    }
+
+    package struct Missing: Error, CustomStringConvertible {
         let name: String
-        var description: String {
+        package var description: String {
             "\(name) isn't set: run the tests by deploy/test, which starts a Postgres and a broker for them"
         }
     }
 
     /// - Throws: where something is missing, since tests that don't run must not pass.
-    static func fromEnvironment() throws -> Settings {
+    package static func fromEnvironment() throws -> Settings {
         let environment = ProcessInfo.processInfo.environment
         func value(_ name: String) throws -> String {
             guard let value = environment[name], !value.isEmpty else { throw Missing(name: name) }
@@ -33,18 +39,20 @@ struct Settings: Sendable {
     }
 
     /// A broker without long polls has to be asked often.
-    var fetchWaitMilliseconds: Int { brokerKind == .local ? 5 : 100 }
+    package var fetchWaitMilliseconds: Int { brokerKind == .local ? 5 : 100 }
 }
 
 /// The URL of a database on the test's server.
-struct DatabaseAddress: Sendable {
+package struct DatabaseAddress: Sendable {
     private let components: URLComponents
 
-    struct NotAURL: Error, CustomStringConvertible {
-        var description: String { "TEST_DATABASE_URL must be a URL, postgres://USER:PASSWORD@HOST:PORT/NAME" }
+    package struct NotAURL: Error, CustomStringConvertible {
+        package var description: String {
+            "TEST_DATABASE_URL must be a URL, postgres://USER:PASSWORD@HOST:PORT/NAME"
+        }
     }
 
-    init(_ server: PostgresServer, database: String) throws {
+    package init(_ server: PostgresServer, database: String) throws {
         guard var components = URLComponents(string: server.url), components.host != nil else {
             throw NotAURL()
         }
@@ -53,10 +61,12 @@ struct DatabaseAddress: Sendable {
     }
 
     /// As the administrator.
-    var url: String { components.string ?? "" }
+    package var url: String { components.string ?? "" }
 
-    func url(role: String, password: String) -> String {
+    /// - Parameter port: another than the server's own.
+    package func url(role: String, password: String, port: Int? = nil) -> String {
         var components = components
+        components.port = port ?? components.port
         components.user = role
         components.password = password
         return components.string ?? ""

@@ -2,16 +2,16 @@ import Foundation
 import Glibc
 
 /// What a service answered.
-struct WebAnswer: Sendable {
-    let status: Int
-    let headers: [(name: String, value: String)]
-    let body: [UInt8]
+package struct WebAnswer: Sendable {
+    package let status: Int
+    package let headers: [(name: String, value: String)]
+    package let body: [UInt8]
 
-    func header(_ name: String) -> String? {
+    package func header(_ name: String) -> String? {
         headers.first { $0.name.lowercased() == name.lowercased() }?.value
     }
 
-    func json<Value: Decodable>(_ type: Value.Type) throws -> Value {
+    package func json<Value: Decodable>(_ type: Value.Type) throws -> Value {
         do {
             return try JSONDecoder().decode(type, from: Data(body))
         } catch {
@@ -19,23 +19,25 @@ struct WebAnswer: Sendable {
         }
     }
 
-    var text: String { String(decoding: body, as: UTF8.self) }
+    package var text: String { String(decoding: body, as: UTF8.self) }
 }
 
 /// There was none, or none that is HTTP.
-struct NoAnswer: Error, CustomStringConvertible {
-    let reason: String
-    var description: String { "no answer: \(reason)" }
+package struct NoAnswer: Error, CustomStringConvertible {
+    package let reason: String
+
+    package init(reason: String) { self.reason = reason }
+    package var description: String { "no answer: \(reason)" }
 }
 
 /// A connection to a port of this machine, of which a test decides every byte.
 ///
 /// Its calls block.
-struct RawSocket: ~Copyable {
+package struct RawSocket: ~Copyable {
     private let descriptor: Int32
 
     /// - Parameter seconds: how long one read or write may take.
-    init(port: Int, seconds: Int = 20) throws { descriptor = try Self.connected(to: port, seconds) }
+    package init(port: Int, seconds: Int = 20) throws { descriptor = try Self.connected(to: port, seconds) }
 
     private static func connected(to port: Int, _ seconds: Int) throws -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -64,14 +66,14 @@ struct RawSocket: ~Copyable {
     deinit { close(descriptor) }
 
     /// Hands the descriptor over, which the caller closes.
-    consuming func release() -> Int32 {
+    package consuming func release() -> Int32 {
         let descriptor = descriptor
         discard self
         return descriptor
     }
 
     /// False when the other side takes no more.
-    func send(_ bytes: [UInt8]) -> Bool {
+    package func send(_ bytes: [UInt8]) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes {
@@ -83,15 +85,15 @@ struct RawSocket: ~Copyable {
         return true
     }
 
-    func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+    package func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
-    var hasSomethingToRead: Bool {
+    package var hasSomethingToRead: Bool {
         var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&waiting, 1, 0) > 0
     }
 
     /// Reads one answer, to the length that its head says.
-    func readAnswer(toHead: Bool = false) throws -> WebAnswer {
+    package func readAnswer(toHead: Bool = false) throws -> WebAnswer {
         var bytes: [UInt8] = []
         let end = Array("\r\n\r\n".utf8)
         var buffer = [UInt8](repeating: 0, count: 65536)
@@ -139,14 +141,14 @@ extension WebAnswer {
 }
 
 /// Runs what blocks on a thread of its own, since the tests share two with everything else.
-func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+package func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
         Thread.detachNewThread { continuation.resume(with: Result { try body() }) }
     }
 }
 
 /// Sends a request over a connection of its own.
-func call(
+package func call(
     _ method: String, port: Int, _ path: String, headers: [String: String] = [:], body: String? = nil,
     seconds: Int = 20
 ) async throws -> WebAnswer {
@@ -163,19 +165,21 @@ func call(
 }
 
 /// Connections that are kept open.
-struct Held: ~Copyable {
+package struct Held: ~Copyable {
     private var sockets: [Int32] = []
 
-    var count: Int { sockets.count }
+    package init() {}
 
-    mutating func open(_ port: Int, sending text: String) throws {
+    package var count: Int { sockets.count }
+
+    package mutating func open(_ port: Int, sending text: String) throws {
         let socket = try RawSocket(port: port)
         if !text.isEmpty { _ = socket.send(text) }
         sockets.append(socket.release())
     }
 
     /// A moment, for a thread that has nothing else to do.
-    func pause() { poll(nil, 0, 10) }
+    package func pause() { poll(nil, 0, 10) }
 
     deinit { for socket in sockets { close(socket) } }
 }
@@ -184,7 +188,7 @@ struct Held: ~Copyable {
 ///
 /// - Returns: how many there may be now; fewer than `count` where the hard limit is lower.
 @discardableResult
-func allowDescriptors(_ count: Int) -> Int {
+package func allowDescriptors(_ count: Int) -> Int {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
     if limit.rlim_cur < count {
@@ -192,4 +196,28 @@ func allowDescriptors(_ count: Int) -> Int {
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
     return Int(clamping: limit.rlim_cur)
+}
+
+/// A connection for one request after another; once one has failed it is of no use any more.
+///
+/// Its calls block.
+package final class WebConnection {
+    package let port: Int
+    private let socket: RawSocket
+
+    /// - Parameter seconds: how long one read or write may take.
+    package init(port: Int, seconds: Int) throws {
+        self.port = port
+        socket = try RawSocket(port: port, seconds: seconds)
+    }
+
+    package func call(
+        _ method: String, _ path: String, headers: [String: String] = [:], body: String = ""
+    ) throws -> WebAnswer {
+        var head = "\(method) \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\n"
+        if method != "GET" { head += "Content-Length: \(body.utf8.count)\r\n" }
+        for (name, value) in headers { head += "\(name): \(value)\r\n" }
+        guard socket.send("\(head)\r\n\(body)") else { throw NoAnswer(reason: "the connection was lost") }
+        return try socket.readAnswer()
+    }
 }

@@ -1,32 +1,41 @@
-import Kernel
-import Postgres
+package import Kernel
+package import Postgres
 
 /// What stands in the shop's tables, read as the administrator, who sees all schemas.
-struct Books: Sendable {
-    let pool: PostgresPool
+package struct Books: Sendable {
+    package let pool: PostgresPool
 
     /// The first column of the first row.
-    func number(_ sql: String, _ order: Identifier? = nil) async throws -> Int64 {
+    package func number(_ sql: String, _ order: Identifier? = nil) async throws -> Int64 {
         try await rows(sql, order)[0].int64(0)
     }
 
     /// The first column of all rows.
-    func texts(_ sql: String, _ order: Identifier? = nil) async throws -> [String] {
+    package func texts(_ sql: String, _ order: Identifier? = nil) async throws -> [String] {
         try await rows(sql, order).map { try $0.string(0) }
     }
+
+    /// SQL that changes something.
+    package func run(_ sql: String) async throws { _ = try await rows(sql, nil) }
 
     private func rows(_ sql: String, _ order: Identifier?) async throws -> PostgresResult {
         let statement = PostgresStatement.once(sql)
         return try await pool.query(order.map { statement($0) } ?? statement())
     }
 
-    struct Stock: Equatable, Sendable {
-        var available: Int64
-        var reserved: Int64 = 0
-        var sold: Int64 = 0
+    package struct Stock: Equatable, Sendable {
+        package var available: Int64
+        package var reserved: Int64 = 0
+        package var sold: Int64 = 0
+
+        package init(available: Int64, reserved: Int64 = 0, sold: Int64 = 0) {
+            self.available = available
+            self.reserved = reserved
+            self.sold = sold
+        }
     }
 
-    func stock(_ sku: String) async throws -> Stock {
+    package func stock(_ sku: String) async throws -> Stock {
         let statement = PostgresStatement.once(
             "SELECT available, reserved, sold FROM inventory.product WHERE sku = $1")
         let row = try await pool.query(statement(sku))[0]
@@ -34,12 +43,17 @@ struct Books: Sendable {
     }
 
     /// Money that moved for an order, in our ledger and in the gateway's own.
-    struct Money: Equatable, Sendable {
-        var captured: Int64 = 0
-        var refunded: Int64 = 0
+    package struct Money: Equatable, Sendable {
+        package var captured: Int64 = 0
+        package var refunded: Int64 = 0
+
+        package init(captured: Int64 = 0, refunded: Int64 = 0) {
+            self.captured = captured
+            self.refunded = refunded
+        }
     }
 
-    func ledger(_ order: Identifier) async throws -> Money {
+    package func ledger(_ order: Identifier) async throws -> Money {
         let posted = "SELECT coalesce(sum(abs(amount)), 0)::bigint FROM payments.ledger_entry"
         let of = "WHERE order_id = $1 AND account = 'gateway' AND kind ="
         return Money(
@@ -47,7 +61,7 @@ struct Books: Sendable {
             refunded: try await number("\(posted) \(of) 'refund'", order))
     }
 
-    func gateway(_ order: Identifier) async throws -> Money {
+    package func gateway(_ order: Identifier) async throws -> Money {
         Money(
             captured: try await number(
                 """
@@ -62,7 +76,7 @@ struct Books: Sendable {
     }
 
     /// What is still under way; empty when every order has come to its end and all customers know.
-    func underWay() async throws -> [String] {
+    package func underWay() async throws -> [String] {
         try await texts(
             """
             SELECT 'order ' || id || ' is ' || status FROM orders.orders WHERE status IN ('pending', 'cancelling')
@@ -81,11 +95,11 @@ struct Books: Sendable {
     }
 
     /// What must never be, in a shop with no order under way; empty when all is right.
-    func violations() async throws -> [String] {
+    package func violations() async throws -> [String] {
         try await pool.transaction(isolation: .repeatableRead) { try await violations(in: $0) }
     }
 
-    func violations(in transaction: PostgresTransaction) async throws -> [String] {
+    package func violations(in transaction: PostgresTransaction) async throws -> [String] {
         var found: [String] = []
         for (name, sql) in Self.rules {
             let select = "SELECT $rule$\(name): $rule$ || subject::text FROM (\(sql)) AS broken (subject)"
@@ -95,7 +109,7 @@ struct Books: Sendable {
     }
 
     /// A fingerprint of each business table: the same rows give the same.
-    func fingerprints() async throws -> [String: String] {
+    package func fingerprints() async throws -> [String: String] {
         let tables = try await texts(
             """
             SELECT schemaname || '.' || tablename FROM pg_tables

@@ -1,32 +1,32 @@
-import Foundation
+package import Foundation
 import Glibc
 import Synchronization
 import TestSupport
 
 /// One of the shop's programs as a running process, whose output goes to the end of a file.
-final class Program: Sendable {
-    let name: String
-    let pid: Int32
+package final class Program: Sendable {
+    package let name: String
+    package let pid: Int32
     private let janitor: Janitor
     /// What `waitpid` told; nil while it runs.
     private let status = Mutex<Int32?>(nil)
 
-    struct NotStarted: Error, CustomStringConvertible {
+    package struct NotStarted: Error, CustomStringConvertible {
         let path: String
         let code: Int32
-        var description: String {
+        package var description: String {
             "\(path) does not start (\(String(cString: strerror(code)))): build all, `swift build --build-tests`"
         }
     }
 
     /// The folder with the programs: that of the tests, since one build makes both.
-    static let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    package static let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         .deletingLastPathComponent()
 
     /// - Parameters:
     ///   - name: one of the shop's programs, or the path of another.
     ///   - environment: all that the program gets to see.
-    init(
+    package init(
         _ name: String, _ words: [String] = [], environment: [String: String], log: URL, janitor: Janitor
     ) throws {
         self.name = name
@@ -37,7 +37,7 @@ final class Program: Sendable {
     }
 
     /// Whether it has not ended; asking is what buries it.
-    var isRunning: Bool {
+    package var isRunning: Bool {
         status.withLock { status in
             guard status == nil else { return false }
             var told: Int32 = 0
@@ -49,13 +49,13 @@ final class Program: Sendable {
     }
 
     /// Sends a signal, unless the process has ended.
-    func signal(_ number: Int32) { if isRunning { kill(pid, number) } }
+    package func signal(_ number: Int32) { if isRunning { kill(pid, number) } }
 
     /// Waits for its end.
     ///
     /// - Returns: its exit code, or the signal that ended it, negative.
     @discardableResult
-    func ended(within limit: Duration = .seconds(20)) async throws -> Int32 {
+    package func ended(within limit: Duration = .seconds(20)) async throws -> Int32 {
         try await eventually("\(name) ends", within: limit) { !isRunning }
         let told = status.withLock { $0 ?? 0 }
         return told & 0x7F == 0 ? told >> 8 & 0xFF : -(told & 0x7F)
@@ -65,11 +65,11 @@ final class Program: Sendable {
 /// Ends processes that a test run which was killed has left behind.
 ///
 /// A shell that knows their pids, and reads from us: the end of its input is our end.
-final class Janitor: Sendable {
+package final class Janitor: Sendable {
     private let pid: Int32
     private let input: Mutex<FileHandle>
 
-    init() throws {
+    package init() throws {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw Program.NotStarted(path: "/bin/sh", code: errno) }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -89,13 +89,13 @@ final class Janitor: Sendable {
         input = Mutex(FileHandle(fileDescriptor: ends[1], closeOnDealloc: true))
     }
 
-    func watch(_ pid: Int32) { tell("watch \(pid)\n") }
+    package func watch(_ pid: Int32) { tell("watch \(pid)\n") }
 
     /// Once it has ended, its pid may be another's.
-    func forget(_ pid: Int32) { tell("forget \(pid)\n") }
+    package func forget(_ pid: Int32) { tell("forget \(pid)\n") }
 
     /// Sends it away; blocks for the moment that takes.
-    func close() {
+    package func close() {
         input.withLock { try? $0.close() }
         var told: Int32 = 0
         waitpid(pid, &told, 0)

@@ -1,56 +1,65 @@
-import Foundation
+package import Foundation
 import Kafka
 import Observability
 import Postgres
 import Synchronization
 import TestSupport
 
-enum ServiceName: String, CaseIterable, Sendable { case orders, inventory, payments, notifications }
+/// What differs from the usual shop.
+package struct ShopOptions: Sendable {
+    /// Settings of each process, which win over the usual ones.
+    package var changes: @Sendable (Instance) -> [String: String] = { _ in [:] }
+    /// Where the services find Postgres, the gateway its ledger, and all of them Kafka, when that is not where they are.
+    package var postgresPort: Int?
+    package var gatewayPort: Int?
+    package var bootstrapServers: String?
+    /// For the logs, which stay then; nil for a folder that is made, and taken back when all went well.
+    package var folder: URL?
 
-/// One of the processes of a service; the first of each always runs, a second one where a test starts it.
-struct Instance: Hashable, Sendable, CustomStringConvertible {
-    let service: ServiceName
-    let number: Int
+    package init() {}
 
-    static let all = ServiceName.allCases.flatMap {
-        [Instance(service: $0, number: 1), Instance(service: $0, number: 2)]
+    /// What makes a second of waiting a moment here: the gateway is given up soon, and slow is not that slow.
+    package static var quick: ShopOptions {
+        var options = ShopOptions()
+        options.changes = { instance in
+            instance.service == .payments
+                ? ["GATEWAY_TIMEOUT_SECONDS": "0.3", "SANDBOX_SLOW_SECONDS": "0.5"] : [:]
+        }
+        return options
     }
-
-    var description: String { number == 1 ? service.rawValue : "\(service)-\(number)" }
 }
 
 /// The four services as processes, on a database of their own.
-final class RunningShop: Sendable {
+package final class RunningShop: Sendable {
     /// The shop of the suite that runs.
-    @TaskLocal static var shared: RunningShop?
+    @TaskLocal package static var shared: RunningShop?
 
-    struct NotRunning: Error {}
+    package struct NotRunning: Error {}
 
     /// - Throws: outside of the suite, which a test of it never is.
-    static var current: RunningShop {
+    package static var current: RunningShop {
         get throws {
             guard let shared else { throw NotRunning() }
             return shared
         }
     }
 
-    let settings: Settings
-    let books: Books
-    let topics: Topics
+    package let settings: Settings
+    package let books: Books
+    package let topics: Topics
+    private let options: ShopOptions
     private let address: DatabaseAddress
     /// For logs and whatever else a run leaves behind; removed once all went well.
-    let folder: URL
+    package let folder: URL
     private let ports: [Instance: Int]
     private let janitor: Janitor
     private let running = Mutex<[Instance: Program]>([:])
 
     private static let roles = ServiceName.allCases.map(\.rawValue) + ["gateway"]
 
-    /// What makes a second of waiting a moment here: the gateway is given up soon, and slow is not that slow.
-    private static let quick = ["GATEWAY_TIMEOUT_SECONDS": "0.3", "SANDBOX_SLOW_SECONDS": "0.5"]
-
-    private init(_ settings: Settings, database: String, folder: URL) throws {
+    private init(_ settings: Settings, _ options: ShopOptions, database: String, folder: URL) throws {
         self.settings = settings
+        self.options = options
         self.folder = folder
         address = try DatabaseAddress(settings.postgres, database: database)
         var configuration = PostgresConfiguration(url: address.url, applicationName: "system tests")
@@ -67,20 +76,21 @@ final class RunningShop: Sendable {
     }
 
     /// Sets up a shop on an empty database and empty topics, starts it, and takes all of it back afterwards.
-    static func withShop(_ body: (RunningShop) async throws -> Void) async throws {
-        let settings = try Settings.fromEnvironment()
-        let database = "shop_\(String(UInt64.random(in: 0...UInt64.max), radix: 36))"
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(database)
+    package static func withShop(
+        on settings: Settings, _ options: ShopOptions, _ body: (RunningShop) async throws -> Void
+    ) async throws {
+        let database = "shop_\(freshWord())"
+        let folder = options.folder ?? FileManager.default.temporaryDirectory.appendingPathComponent(database)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let shop = try RunningShop(settings, database: database, folder: folder)
+        let shop = try RunningShop(settings, options, database: database, folder: folder)
         do {
             try await settings.postgres.administrate("CREATE DATABASE \(database)")
             try await shop.topics.clear(settings.brokerKind)
             let setup = try await shop.tool("setup")
             guard setup.code == 0 else { throw ToolFailed(words: ["setup"], result: setup) }
-            let first = ServiceName.allCases.map { Instance(service: $0, number: 1) }
+            let first = ServiceName.allCases.map { Instance($0) }
             for instance in first { try shop.launch(instance) }
-            for instance in first { try await shop.isReady(instance) }
+            for instance in first { try await shop.becomesReady(instance) }
             try await body(shop)
             for instance in first { try await shop.isStillRunning(instance) }
             try shop.requireRulesKept()
@@ -90,25 +100,26 @@ final class RunningShop: Sendable {
             throw error
         }
         await shop.takeBack(database)
-        try? FileManager.default.removeItem(at: folder)
+        if options.folder == nil { try? FileManager.default.removeItem(at: folder) }
     }
 
-    func port(_ name: ServiceName, instance: Int = 1) -> Int {
-        ports[Instance(service: name, number: instance)] ?? 0
+    package func port(_ name: ServiceName, instance: Int = 1) -> Int {
+        ports[Instance(name, instance)] ?? 0
     }
 
     /// Starts a service and waits until it is ready.
     ///
     /// - Parameter changes: settings that differ from the usual ones of these tests.
-    func start(_ name: ServiceName, instance: Int = 1, _ changes: [String: String] = [:]) async throws {
-        let instance = Instance(service: name, number: instance)
+    package func start(_ name: ServiceName, instance: Int = 1, _ changes: [String: String] = [:]) async throws
+    {
+        let instance = Instance(name, instance)
         try launch(instance, changes)
-        try await isReady(instance)
+        try await becomesReady(instance)
     }
 
     /// As an operator stops it: it finishes what it has in hand.
-    func stop(_ name: ServiceName, instance: Int = 1) async throws {
-        let instance = Instance(service: name, number: instance)
+    package func stop(_ name: ServiceName, instance: Int = 1) async throws {
+        let instance = Instance(name, instance)
         guard let program = running.withLock({ $0.removeValue(forKey: instance) }) else { return }
         program.signal(SIGTERM)
         do {
@@ -122,26 +133,33 @@ final class RunningShop: Sendable {
     }
 
     /// As a machine that loses its power stops it.
-    func kill(_ name: ServiceName, instance: Int = 1) async throws {
-        let instance = Instance(service: name, number: instance)
+    package func kill(_ name: ServiceName, instance: Int = 1) async throws {
+        let instance = Instance(name, instance)
         guard let program = running.withLock({ $0.removeValue(forKey: instance) }) else { return }
         program.signal(SIGKILL)
         try await program.ended()
     }
 
     /// The `shop` tool: its exit code and all it said.
-    func tool(_ words: String...) async throws -> (code: Int32, output: String) {
+    package func tool(_ words: String...) async throws -> (code: Int32, output: String) {
+        try await tool(words, within: .seconds(60))
+    }
+
+    /// - Parameter limit: how long it may take.
+    package func tool(
+        _ words: [String], within limit: Duration
+    ) async throws -> (code: Int32, output: String) {
         var environment = base
         environment["DATABASE_URL"] = address.url
         for role in Self.roles { environment["\(role.uppercased())_DATABASE_PASSWORD"] = role }
         for name in ServiceName.allCases {
             environment["\(name.rawValue.uppercased())_URL"] = "http://127.0.0.1:\(port(name))"
         }
-        return try await run("shop", words, environment)
+        return try await run("shop", words, environment, within: limit)
     }
 
     /// A program that ends by itself.
-    func run(
+    package func run(
         _ name: String, _ words: [String], _ environment: [String: String] = [:],
         within limit: Duration = .seconds(60)
     ) async throws -> (code: Int32, output: String) {
@@ -152,19 +170,19 @@ final class RunningShop: Sendable {
     }
 
     /// All that a service has logged.
-    func log(_ name: ServiceName, instance: Int = 1) throws -> String {
-        try String(contentsOf: logFile(Instance(service: name, number: instance)), encoding: .utf8)
+    package func log(_ name: ServiceName, instance: Int = 1) throws -> String {
+        try String(contentsOf: logFile(Instance(name, instance)), encoding: .utf8)
     }
 
     /// The memory that the first process of a service has in use, in bytes.
-    func residentBytes(_ name: ServiceName) throws -> Int {
-        guard let pid = running.withLock({ $0[Instance(service: name, number: 1)]?.pid }) else { return 0 }
+    package func residentBytes(_ name: ServiceName) throws -> Int {
+        guard let pid = running.withLock({ $0[Instance(name, 1)]?.pid }) else { return 0 }
         let words = try String(contentsOfFile: "/proc/\(pid)/statm", encoding: .utf8).split(separator: " ")
         return (words.count > 1 ? Int(words[1]) ?? 0 : 0) * Int(getpagesize())
     }
 
     /// The last words of each service, for whoever reads about a failure.
-    func showLogs() {
+    package func showLogs() {
         for instance in Instance.all {
             guard let text = try? log(instance.service, instance: instance.number) else { continue }
             let lines = text.split(separator: "\n").suffix(25)
@@ -172,20 +190,20 @@ final class RunningShop: Sendable {
         }
     }
 
-    struct ToolFailed: Error, CustomStringConvertible {
+    package struct ToolFailed: Error, CustomStringConvertible {
         let words: [String]
         let result: (code: Int32, output: String)
-        var description: String {
+        package var description: String {
             "`shop \(words.joined(separator: " "))` ended with \(result.code): \(result.output)"
         }
     }
 
     /// A service has found that its rows break a rule.
-    struct RuleViolated: Error {
+    package struct RuleViolated: Error {
         let lines: [String]
     }
 
-    struct EndedBadly: Error {
+    package struct EndedBadly: Error {
         let instance: Instance
         /// Negative: the signal.
         let code: Int32
@@ -200,10 +218,12 @@ extension RunningShop {
         ]
     }
 
-    private func launch(_ instance: Instance, _ changes: [String: String] = [:]) throws {
+    /// Starts a process, and doesn't wait for it.
+    package func launch(_ instance: Instance, _ changes: [String: String] = [:]) throws {
         let name = instance.service.rawValue
         var environment = base
-        environment["DATABASE_URL"] = address.url(role: name, password: name)
+        environment["DATABASE_URL"] = address.url(role: name, password: name, port: options.postgresPort)
+        environment["KAFKA_BOOTSTRAP_SERVERS"] = options.bootstrapServers ?? settings.bootstrapServers
         environment["HTTP_PORT"] = "\(port(instance.service, instance: instance.number))"
         if settings.brokerKind == .local {
             // It knows neither long polls nor static members, and waits for dead ones.
@@ -217,15 +237,16 @@ extension RunningShop {
         environment["LOG_FORMAT"] = "pretty"
         environment["RECONCILE_INTERVAL_SECONDS"] = "0.5"
         if instance.service == .payments {
-            environment["GATEWAY_DATABASE_URL"] = address.url(role: "gateway", password: "gateway")
-            environment.merge(Self.quick) { $1 }
+            environment["GATEWAY_DATABASE_URL"] = address.url(
+                role: "gateway", password: "gateway", port: options.gatewayPort)
         }
+        environment.merge(options.changes(instance)) { $1 }
         environment.merge(changes) { $1 }
         let program = try Program(name, environment: environment, log: logFile(instance), janitor: janitor)
         running.withLock { $0[instance] = program }
     }
 
-    private func isReady(_ instance: Instance) async throws {
+    package func becomesReady(_ instance: Instance) async throws {
         let port = port(instance.service, instance: instance.number)
         try await eventually("\(instance) is ready", within: .seconds(120)) {
             try await isStillRunning(instance)
@@ -233,8 +254,21 @@ extension RunningShop {
         }
     }
 
+    /// The process, where it runs or has ended by itself.
+    package func program(_ instance: Instance) -> Program? { running.withLock { $0[instance] } }
+
+    /// Waits for the end of a process that ends by itself.
+    ///
+    /// - Returns: its exit code, or the signal that ended it, negative.
+    package func ended(_ instance: Instance, within limit: Duration = .seconds(20)) async throws -> Int32 {
+        guard let program = program(instance) else { throw NotRunning() }
+        let code = try await program.ended(within: limit)
+        running.withLock { $0[instance] = nil }
+        return code
+    }
+
     /// - Throws: where it has ended, which nobody told it to.
-    private func isStillRunning(_ instance: Instance) async throws {
+    package func isStillRunning(_ instance: Instance) async throws {
         guard let program = running.withLock({ $0[instance] }), !program.isRunning else { return }
         throw EndedBadly(instance: instance, code: try await program.ended())
     }
@@ -248,7 +282,7 @@ extension RunningShop {
         guard lines.isEmpty else { throw RuleViolated(lines: lines) }
     }
 
-    private func logFile(_ instance: Instance) -> URL { folder.appendingPathComponent("\(instance).log") }
+    package func logFile(_ instance: Instance) -> URL { folder.appendingPathComponent("\(instance).log") }
 
     /// Stops what runs and drops the database, whatever has happened before.
     private func takeBack(_ database: String) async {
@@ -266,15 +300,4 @@ extension RunningShop {
         try? await settings.postgres.administrate("DROP DATABASE IF EXISTS \(database) WITH (FORCE)")
         janitor.close()
     }
-}
-
-/// A port that nobody has, below those that the system gives to outgoing connections.
-private func freePort(besides taken: Set<Int>) throws -> Int {
-    for _ in 0..<1000 {
-        let port = Int.random(in: 15_000..<30_000)
-        guard !taken.contains(port) else { continue }
-        // Nobody listens there: then it is ours.
-        if (try? RawSocket(port: port)) == nil { return port }
-    }
-    throw NoAnswer(reason: "no free port")
 }

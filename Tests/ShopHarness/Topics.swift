@@ -1,28 +1,28 @@
 import Contracts
-import Kafka
-import Kernel
+package import Kafka
+package import Kernel
 import Postgres
 import TestSupport
 
 /// The shop's topics, read and written as somebody outside of it does.
-struct Topics: Sendable {
-    let configuration: KafkaConfiguration
+package struct Topics: Sendable {
+    package let configuration: KafkaConfiguration
 
-    struct NotEmpty: Error, CustomStringConvertible {
+    package struct NotEmpty: Error, CustomStringConvertible {
         let topic: String
-        var description: String {
+        package var description: String {
             "\(topic) has records of another shop: these tests need a new local broker"
         }
     }
 
-    struct NotRead: Error {
+    package struct NotRead: Error {
         let rest: [TopicPartition]
     }
 
     /// Forgets what an earlier shop has left on the broker.
     ///
     /// - Throws: `NotEmpty` where topics can't be deleted.
-    func clear(_ kind: Settings.BrokerKind) async throws {
+    package func clear(_ kind: Settings.BrokerKind) async throws {
         try await withAdmin { admin in
             let present = Set(try await admin.topics(timeout: .seconds(20)).map(\.name))
             let ours = Topic.all.map(\.name).filter { present.contains($0) }
@@ -40,13 +40,13 @@ struct Topics: Sendable {
     }
 
     /// Every record about an order, in no order between topics.
-    func records(of order: Identifier) async throws -> [KafkaRecord] {
+    package func records(of order: Identifier) async throws -> [KafkaRecord] {
         let key = Array(order.description.utf8)
         return try await records().filter { $0.key == key }
     }
 
     /// Every record there is now, topic for topic.
-    func records() async throws -> [KafkaRecord] {
+    package func records() async throws -> [KafkaRecord] {
         let reader = try TopicReader(configuration: configuration, logger: RecordedLog().logger)
         do {
             let all = Topic.all.flatMap { topic in
@@ -71,7 +71,7 @@ struct Topics: Sendable {
     }
 
     /// How many records each service has written, and what it has not read yet.
-    func ends() async throws -> [TopicPartition: Int64] {
+    package func ends() async throws -> [TopicPartition: Int64] {
         try await withAdmin { admin in
             try await admin.groupLag(
                 group: "system-tests", topics: Topic.all.map(\.name), timeout: .seconds(20)
@@ -79,8 +79,17 @@ struct Topics: Sendable {
         }
     }
 
+    /// How far Kafka believes a service to be.
+    package func committed(by group: String) async throws -> [TopicPartition: Int64] {
+        try await withAdmin { admin in
+            try await admin.groupLag(
+                group: group, topics: Topic.consumed(by: group).map(\.name), timeout: .seconds(20)
+            ).compactMapValues(\.committed)
+        }
+    }
+
     /// Writes records as they are, good or bad.
-    func write(_ records: [ProducerRecord]) async throws -> [Delivery] {
+    package func write(_ records: [ProducerRecord]) async throws -> [Delivery] {
         let producer = try KafkaProducer(configuration: configuration, logger: RecordedLog().logger)
         do {
             let deliveries = try await producer.send(records)
