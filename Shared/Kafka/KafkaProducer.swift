@@ -10,6 +10,10 @@ package final class KafkaProducer: Sendable {
     private struct State {
         var isClosed = false
         var topics: [String: OpaquePointer] = [:]
+        /// How many partitions each topic has, as far as `prepare` was told.
+        var widths: [String: Int32] = [:]
+        /// Partitions that have acknowledged a record of this producer.
+        var opened: Set<TopicPartition> = []
     }
 
     /// How many records may wait for acknowledgement; a `send` that would exceed it is refused whole.
@@ -59,6 +63,24 @@ package final class KafkaProducer: Sendable {
     /// - Throws: the error of the first record that failed. Others of the batch may have been written: repeat
     ///   all of it. `.fatal`: with a new producer. `.closed`: not known which were written.
     package func send(_ records: [ProducerRecord]) async throws(KafkaError) -> [Delivery] {
+        let first = state.withLock { firstRecords(of: records, $0) }
+        guard !first.isEmpty else { return try await deliver(records) }
+        var deliveries = [Delivery](repeating: Delivery(partition: -1, offset: -1), count: records.count)
+        let rest = records.indices.filter { !first.contains($0) }
+        for indices in [first.sorted(), rest] {
+            let part = try await deliver(indices.map { records[$0] })
+            for (index, delivery) in zip(indices, part) { deliveries[index] = delivery }
+            state.withLock { state in
+                for index in indices where first.contains(index) {
+                    let partition = deliveries[index].partition
+                    state.opened.insert(TopicPartition(topic: records[index].topic, partition: partition))
+                }
+            }
+        }
+        return deliveries
+    }
+
+    private func deliver(_ records: [ProducerRecord]) async throws(KafkaError) -> [Delivery] {
         guard !records.isEmpty else { return [] }
         let inFlight = recordsInFlight.add(records.count, ordering: .relaxed).newValue
         defer { recordsInFlight.subtract(records.count, ordering: .relaxed) }
@@ -67,6 +89,35 @@ package final class KafkaProducer: Sendable {
             enqueue(records, DeliveryBatch.make(count: records.count, continuation))
         }
         return try answer.get()
+    }
+
+    /// The first record of each partition that has none of this producer yet: it goes alone.
+    ///
+    /// Of a producer that it does not know, a broker takes whatever number comes first. Were two batches in flight, and
+    /// the first refused because the partition has only just been made, the second would be written in its place.
+    private func firstRecords(of records: [ProducerRecord], _ state: State) -> Set<Int> {
+        let known = state.widths.values.reduce(0) { $0 + Int($1) }
+        if known > 0, state.opened.count >= known { return [] }
+        var seen: Set<TopicPartition> = []
+        var first: Set<Int> = []
+        for (index, record) in records.enumerated() {
+            guard let partition = partition(of: record, state), !state.opened.contains(partition) else {
+                continue
+            }
+            if seen.insert(partition).inserted { first.insert(index) }
+        }
+        return first
+    }
+
+    /// Where the library will put a record; nil where it is not known how many partitions there are.
+    private func partition(of record: ProducerRecord, _ state: State) -> TopicPartition? {
+        if let partition = record.partition {
+            return TopicPartition(topic: record.topic, partition: partition)
+        }
+        guard let width = state.widths[record.topic], let key = record.key, !key.isEmpty else { return nil }
+        return TopicPartition(
+            topic: record.topic,
+            partition: rd_kafka_msg_partitioner_murmur2(nil, key, key.count, width, nil, nil))
     }
 
     /// Learns where the topics' partitions are, so that the first record doesn't wait for it, up to a second.
@@ -78,7 +129,12 @@ package final class KafkaProducer: Sendable {
         for topic in topics {
             try await blockingCalls.run { [self] () throws(KafkaError) in
                 let handle = try topicHandle(topic)
-                _ = try Metadata.read(client, topic: handle, timeout: deadline - .now)
+                let found = try Metadata.read(client, topic: handle, timeout: deadline - .now)
+                state.withLock { state in
+                    for topic in found where topic.partitions > 0 {
+                        state.widths[topic.name] = topic.partitions
+                    }
+                }
             }
         }
     }

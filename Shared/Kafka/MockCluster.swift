@@ -35,6 +35,11 @@ package final class MockCluster: Sendable {
         try perform { rd_kafka_mock_broker_set_down($0, -1) }
     }
 
+    /// Lets every answer come this much later.
+    package func delay(milliseconds: Int32) throws(KafkaError) {
+        try perform { rd_kafka_mock_broker_set_rtt($0, -1, milliseconds) }
+    }
+
     package func setUp() throws(KafkaError) {
         try perform { rd_kafka_mock_broker_set_up($0, -1) }
     }
