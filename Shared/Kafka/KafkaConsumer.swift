@@ -25,6 +25,7 @@ package actor KafkaConsumer {
     private let executor: ThreadExecutor
     private let client: ClientHandle
     private let wakeUp: WakeUp
+    private let topics: [String]
     private let bytesMax: Int
     private var isClosed = false
     private var reader = RecordReader()
@@ -33,7 +34,7 @@ package actor KafkaConsumer {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// Joins the group.
+    /// Starts the client, and joins the group.
     ///
     /// Doesn't wait for a broker to be there.
     ///
@@ -44,12 +45,13 @@ package actor KafkaConsumer {
     ///     time-out of 10 s goes on with its partitions at once. Unique in the group: a second member of the
     ///     same name ends the first with `.fatal`.
     ///   - topics: that exist; a missing one is an error of `poll`.
+    ///   - joins: false to join later, by `join()`, once the cluster is known to be the right one.
     ///   - bytesMax: a poll that has this many bytes of keys and values takes no further record.
     ///   - logger: for what passes by itself.
     /// - Throws: `.configuration` for a setting that doesn't exist or can't be; stop.
     package init(
         configuration: KafkaConfiguration, group: String, instanceID: String?, topics: [String],
-        bytesMax: Int = 4 << 20, logger: Logger
+        joins: Bool = true, bytesMax: Int = 4 << 20, logger: Logger
     ) throws(KafkaError) {
         do {
             executor = try ThreadExecutor(name: "kafka-consumer")
@@ -63,7 +65,9 @@ package actor KafkaConsumer {
         // Errors and callbacks come with the records, from the one queue that is polled.
         rd_kafka_poll_set_consumer(client.pointer)
         wakeUp = WakeUp(queue: rd_kafka_queue_get_consumer(client.pointer))
+        self.topics = topics
         self.bytesMax = bytesMax
+        guard joins else { return }
         do {
             try subscribe(client, topics)
         } catch {
@@ -71,6 +75,17 @@ package actor KafkaConsumer {
             client.destroy()
             throw error
         }
+    }
+
+    /// Joins the group; for a consumer that was made not to.
+    ///
+    /// On a cluster without the topics it would be given no partitions. A member with an instance id keeps that answer:
+    /// the broker gives it again to whoever comes under this id, until it has been away for a session.
+    ///
+    /// - Throws: `.closed`.
+    package func join() throws(KafkaError) {
+        guard !isClosed else { throw .closed }
+        try subscribe(client, topics)
     }
 
     /// Waits for a record and takes along whatever else has been fetched already.

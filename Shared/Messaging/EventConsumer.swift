@@ -98,10 +98,11 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
     private func member(_ progressing: () -> Void) async throws {
         let consumer = try KafkaConsumer(
             configuration: kafka, group: service, instanceID: instanceID, topics: topics.map(\.name),
-            logger: logger)
+            joins: false, logger: logger)
         do {
             let cluster = KafkaCluster(id: try await consumer.clusterID(timeout: .seconds(5)))
             try await cluster.admit(policy: policy, pool: pool)
+            try await consumer.join()
             try await consume(from: consumer, on: cluster, progressing)
             await consumer.close()
         } catch {
