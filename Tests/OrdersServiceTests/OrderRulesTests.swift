@@ -87,6 +87,7 @@ struct OrderRulesTests {
         let id = try OrderAnswer(await orders.post(tea())).id
         let ways: [[OrderMessage]] = [
             [.paymentCaptured], [.stockRejected], [.paymentDeclined, .stockReleased],
+            [.stockReleased, .paymentDeclined], [.stockReleased],
             [.cancel(by: .customer), .paymentVoided, .stockReleased],
             [.cancel(by: .customer), .paymentCaptured, .stockReleased, .paymentRefunded], [],
         ]

@@ -33,13 +33,14 @@ let orderRules: [ReconcilerRule] = [
                 ELSE ''
             END)
             """),
+    // A pending order of a higher version has heard of its stock before it hears of its money: nobody is told that.
     .told(
         "S2", says: "a new order and an ended one are told once, where they became it", of: orders,
         rows: """
             SELECT id::text AS subject, CASE status WHEN 'pending' THEN 'orders.created' ELSE 'orders.' || status END
                 AS topic, version, xmin
             FROM orders WHERE id = ANY ($1::text[]::uuid[]) AND updated_at > now() - interval '10 minutes'
-                AND status IN ('pending', 'confirmed', 'cancelled')
+                AND (status IN ('confirmed', 'cancelled') OR (status = 'pending' AND version = 1))
             """),
     ReconcilerRule(
         "S2", says: "no order is pending a minute after its deadline, or cancelling for more than an hour",
