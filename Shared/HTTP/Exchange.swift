@@ -4,8 +4,9 @@ import Synchronization
 /// One request on its way to its answer.
 ///
 /// libmicrohttpd keeps a retained reference in the connection; the completed callback gives it back, once.
-/// Unchecked, since what isn't in `state` is written by the daemon's thread alone, and only before the
-/// exchange enters the table, whose lock orders it before every reader on another thread.
+/// Unchecked: what isn't in `state` belongs to the daemon's thread. Of it other threads read `connection`, which
+/// never changes, and `deadline` and `isWaiting`, which are written last before the exchange enters the table, whose
+/// lock orders that before they are read.
 final class Exchange: @unchecked Sendable {
     let connection: OpaquePointer
     /// When the body must be complete; once the connection is suspended, when the handler must have answered.

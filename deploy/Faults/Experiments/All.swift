@@ -1,4 +1,4 @@
-/// Every experiment there is, in the order of `reliability`; `none` runs when it is asked for.
+/// Every experiment there is, in the order of the README; `none` runs when it is asked for.
 let allExperiments: [Experiment] = [
     noFault, ordersKilled, inventoryKilled, gatewayCrash, notificationsKilled, relayLeaderKilled, paused,
     brokerKilled, kafkaWiped, postgresStopped, blackHoles, poison, rebalanceStorm, replay,
