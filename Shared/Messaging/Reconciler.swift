@@ -59,20 +59,14 @@ package struct Reconciler: Sendable {
     /// Checks all rules once and logs what it found.
     package func round(_ memory: inout Memory) async throws {
         let before = memory
-        let connection = try await PostgresConnection.connect(database, logger: logger)
-        let found: ([Finding], Memory)
-        do {
-            found = try await connection.transaction(isolation: .repeatableRead) { transaction in
+        let (findings, after) = try await PostgresConnection.with(database, logger: logger) { connection in
+            try await connection.transaction(isolation: .repeatableRead) { transaction in
                 transaction.enqueue(Self.readOnly())
                 return try await look(before, in: transaction)
             }
-            await connection.close()
-        } catch {
-            await connection.close()
-            throw error
         }
-        memory = found.1
-        for (place, (rule, finding)) in zip(rules, found.0).enumerated() {
+        memory = after
+        for (place, (rule, finding)) in zip(rules, findings).enumerated() {
             report(finding, of: rule, known: before.known[place] ?? [])
         }
     }

@@ -36,6 +36,24 @@ package actor PostgresConnection {
         return connection
     }
 
+    /// Runs the closure with a connection of its own, and closes that on either way out.
+    ///
+    /// - Throws: what `connect` throws, or the closure.
+    nonisolated(nonsending) package static func with<R>(
+        _ configuration: PostgresConfiguration, logger: Logger,
+        _ body: nonisolated(nonsending) (PostgresConnection) async throws -> R
+    ) async throws -> R {
+        let connection = try await connect(configuration, logger: logger)
+        do {
+            let value = try await body(connection)
+            await connection.close()
+            return value
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
     private func open() async throws(PostgresError) {
         let session = try await interruptible { () throws(PostgresError) in
             try Session.connect(configuration, interrupt: gate.interrupt, logger: logger)

@@ -182,15 +182,10 @@ extension ServiceContext {
 
     /// Brings `schema` up to date over one connection, and says what it did.
     package func apply(_ migrations: [Migration], to schema: String) async throws {
-        let connection = try await PostgresConnection.connect(database, logger: logger)
-        do {
-            let applied = try await Migrator(schema: schema).apply(migrations, on: connection)
-            logger.info("schema \(schema) is up to date", metadata: [LogKey.count: "\(applied.count)"])
-            await connection.close()
-        } catch {
-            await connection.close()
-            throw error
+        let applied = try await PostgresConnection.with(database, logger: logger) {
+            try await Migrator(schema: schema).apply(migrations, on: $0)
         }
+        logger.info("schema \(schema) is up to date", metadata: [LogKey.count: "\(applied.count)"])
     }
 }
 

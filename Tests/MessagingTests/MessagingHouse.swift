@@ -55,15 +55,7 @@ struct MessagingHouse: Sendable {
     nonisolated(nonsending) func withConnection<R>(
         _ body: nonisolated(nonsending) (PostgresConnection) async throws -> R
     ) async throws -> R {
-        let connection = try await PostgresConnection.connect(database, logger: log.logger)
-        do {
-            let value = try await body(connection)
-            await connection.close()
-            return value
-        } catch {
-            await connection.close()
-            throw error
-        }
+        try await PostgresConnection.with(database, logger: log.logger, body)
     }
 
     /// Runs SQL that returns nothing of interest.

@@ -10,12 +10,7 @@ nonisolated(nonsending) func withConnection(
     try await PostgresServer.fromEnvironment().withSchema { configuration in
         var configuration = configuration
         change(&configuration)
-        let connection = try await PostgresConnection.connect(configuration, logger: RecordedLog().logger)
-        do { try await body(connection) } catch {
-            await connection.close()
-            throw error
-        }
-        await connection.close()
+        try await PostgresConnection.with(configuration, logger: RecordedLog().logger, body)
     }
 }
 

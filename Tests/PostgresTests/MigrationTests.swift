@@ -17,12 +17,9 @@ struct MigrationTests {
         _ body: nonisolated(nonsending) (PostgresConnection, PostgresConfiguration) async throws -> Void
     ) async throws {
         try await PostgresServer.fromEnvironment().withDatabase { configuration in
-            let connection = try await PostgresConnection.connect(configuration, logger: RecordedLog().logger)
-            do { try await body(connection, configuration) } catch {
-                await connection.close()
-                throw error
+            try await PostgresConnection.with(configuration, logger: RecordedLog().logger) {
+                try await body($0, configuration)
             }
-            await connection.close()
         }
     }
 

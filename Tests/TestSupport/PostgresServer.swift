@@ -63,13 +63,8 @@ package struct PostgresServer: Sendable {
         var configuration = configuration
         configuration.statementTimeout = .seconds(60)
         configuration.lockTimeout = .seconds(60)
-        let connection = try await PostgresConnection.connect(configuration, logger: RecordedLog().logger)
-        do {
-            try await connection.simple(sql, timeout: .seconds(60))
-            await connection.close()
-        } catch {
-            await connection.close()
-            throw error
+        try await PostgresConnection.with(configuration, logger: RecordedLog().logger) {
+            try await $0.simple(sql, timeout: .seconds(60))
         }
     }
 

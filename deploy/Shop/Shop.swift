@@ -34,15 +34,7 @@ struct Shop: Sendable {
         configuration.idleInTransactionTimeout = patience
         configuration.lockTimeout = .seconds(10)
         if let schema { configuration.settings["search_path"] = schema }
-        let connection = try await PostgresConnection.connect(configuration, logger: logger)
-        do {
-            let value = try await body(connection)
-            await connection.close()
-            return value
-        } catch {
-            await connection.close()
-            throw error
-        }
+        return try await PostgresConnection.with(configuration, logger: logger, body)
     }
 
     func kafka() throws -> KafkaConfiguration {
