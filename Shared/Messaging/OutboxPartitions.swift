@@ -28,20 +28,8 @@ private func tables(_ width: Int64) -> String {
     ALTER TABLE outbox RENAME TO outbox_before;
     ALTER TABLE outbox_before RENAME CONSTRAINT outbox_pkey TO outbox_before_pkey;
     ALTER TABLE outbox_before ALTER COLUMN seq DROP IDENTITY;
-    CREATE TABLE outbox (
-        seq bigint GENERATED ALWAYS AS IDENTITY (CACHE 1),
-        xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
-        event_id uuid NOT NULL,
-        topic text NOT NULL,
-        key text NOT NULL,
-        version bigint NOT NULL,
-        causation_id uuid,
-        traceparent text,
-        occurred_at timestamptz NOT NULL,
-        payload text NOT NULL,
-        PRIMARY KEY (xid, seq)
-    ) PARTITION BY RANGE (xid);
-    ALTER TABLE outbox ALTER COLUMN payload SET STORAGE MAIN;
+    CREATE TABLE outbox (LIKE outbox_before INCLUDING ALL) PARTITION BY RANGE (xid);
+    ALTER TABLE outbox ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (CACHE 1);
     SELECT setval(pg_get_serial_sequence('outbox', 'seq'), coalesce(max(seq), 0) + 1, false) FROM outbox_before;
 
     -- For transactions that nobody foresaw: a row that has no partition must not stop the service.
