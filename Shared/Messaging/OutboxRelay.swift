@@ -44,8 +44,7 @@ package final class OutboxRelay: Sendable {
         leadTimeout: Duration = .seconds(10), logger: Logger
     ) {
         var database = database
-        database.settings["idle_session_timeout"] =
-            "\(leadTimeout.components.seconds * 1000 + leadTimeout.components.attoseconds / 1_000_000_000_000_000)"
+        database.idleSessionTimeout = leadTimeout
         self.retention = OutboxRetention(pool: pool, keep: keep, logger: logger)
         self.service = service
         self.policy = policy

@@ -18,6 +18,8 @@ package struct PostgresConfiguration: Sendable {
     package var networkGrace = Duration.milliseconds(500)
     /// How long the server leaves a transaction open in which nothing happens.
     package var idleInTransactionTimeout = Duration.seconds(5)
+    /// How long the server keeps a session in which nothing happens; nil: as long as it lasts.
+    package var idleSessionTimeout: Duration?
     /// How long the server waits for a lock.
     package var lockTimeout = Duration.seconds(2)
     /// More settings of the session, such as `synchronous_commit`; a role's or a database's are overridden.
@@ -33,11 +35,14 @@ package struct PostgresConfiguration: Sendable {
 
     /// The value of libpq's `options`: settings as the server's command line takes them.
     var options: String {
-        let timeouts = [
+        var timeouts = [
             ("statement_timeout", String(statementTimeout.wholeMilliseconds)),
             ("idle_in_transaction_session_timeout", String(idleInTransactionTimeout.wholeMilliseconds)),
             ("lock_timeout", String(lockTimeout.wholeMilliseconds)),
         ]
+        if let idleSessionTimeout {
+            timeouts.append(("idle_session_timeout", String(idleSessionTimeout.wholeMilliseconds)))
+        }
         return (timeouts + settings.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
             .map { "-c \($0)=\(PostgresConfiguration.escaped($1))" }
             .joined(separator: " ")
