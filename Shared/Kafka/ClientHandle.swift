@@ -57,12 +57,15 @@ struct ClientHandle: Sendable {
         Unmanaged.passUnretained(context).release()
     }
 
+    /// How long the library gets to end its threads.
+    private static let endLimit = Duration.seconds(3)
+
     /// Ends the client on a thread of its own, which is left behind where the library does not come to an end.
     ///
     /// Where topics have gone, with their cluster or alone, something in it may keep a reference for ever (librdkafka
     /// issues 3954, 4131, 4362). What is lost then is a little memory and two threads; to wait would be to lose the
     /// service.
-    func destroy(within limit: Duration) async {
+    func end() async {
         guard let calls = try? BlockingCalls(name: "kafka-destroy") else { return destroy() }
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             let waiter = Waiter(continuation)
@@ -71,7 +74,7 @@ struct ClientHandle: Sendable {
                 waiter.end()
             }
             Task {
-                try? await Task.sleep(for: limit)
+                try? await Task.sleep(for: Self.endLimit)
                 if waiter.end() {
                     context.logger.warning("a kafka client does not end and is left behind")
                 }

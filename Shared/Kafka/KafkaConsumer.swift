@@ -34,7 +34,7 @@ package actor KafkaConsumer {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// Starts the client, and joins the group.
+    /// Starts the client, which is in no group before `join()`.
     ///
     /// Doesn't wait for a broker to be there.
     ///
@@ -45,13 +45,12 @@ package actor KafkaConsumer {
     ///     time-out of 10 s goes on with its partitions at once. Unique in the group: a second member of the
     ///     same name ends the first with `.fatal`.
     ///   - topics: that exist; a missing one is an error of `poll`.
-    ///   - joins: false to join later, by `join()`, once the cluster is known to be the right one.
     ///   - bytesMax: a poll that has this many bytes of keys and values takes no further record.
     ///   - logger: for what passes by itself.
     /// - Throws: `.configuration` for a setting that doesn't exist or can't be; stop.
     package init(
         configuration: KafkaConfiguration, group: String, instanceID: String?, topics: [String],
-        joins: Bool = true, bytesMax: Int = 4 << 20, logger: Logger
+        bytesMax: Int = 4 << 20, logger: Logger
     ) throws(KafkaError) {
         do {
             executor = try ThreadExecutor(name: "kafka-consumer")
@@ -67,20 +66,12 @@ package actor KafkaConsumer {
         wakeUp = WakeUp(queue: rd_kafka_queue_get_consumer(client.pointer))
         self.topics = topics
         self.bytesMax = bytesMax
-        guard joins else { return }
-        do {
-            try subscribe(client, topics)
-        } catch {
-            wakeUp.retire()
-            client.destroy()
-            throw error
-        }
     }
 
-    /// Joins the group; for a consumer that was made not to.
+    /// Joins the group; call it once the cluster is known to be the right one.
     ///
-    /// On a cluster without the topics it would be given no partitions. A member with an instance id keeps that answer:
-    /// the broker gives it again to whoever comes under this id, until it has been away for a session.
+    /// On a cluster without the topics a member is given no partitions. One with an instance id keeps that answer: the
+    /// broker gives it again to whoever comes under this id, until it has been away for a session.
     ///
     /// - Throws: `.closed`.
     package func join() throws(KafkaError) {
@@ -179,15 +170,12 @@ extension KafkaConsumer {
     /// The position of the oldest record that a partition still has.
     package static let beginning = Int64(RD_KAFKA_OFFSET_BEGINNING)
 
-    /// How long the library gets to end its threads.
-    private static let endLimit = Duration.seconds(3)
-
     private func leave() async {
         guard !isClosed else { return }
         isClosed = true
         rd_kafka_consumer_close(client.pointer)
         wakeUp.retire()
-        await client.destroy(within: Self.endLimit)
+        await client.end()
     }
 
     private func pollNow(max: Int, timeout: Duration) throws(KafkaError) -> Poll {

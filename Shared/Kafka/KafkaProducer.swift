@@ -152,7 +152,7 @@ package final class KafkaProducer: Sendable {
     /// Waits for outstanding acknowledgements, fails what has none by then with `.closed`, and ends the
     /// client.
     ///
-    /// - Parameter timeout: how long to wait; closing takes at most a second longer.
+    /// - Parameter timeout: how long to wait; closing takes at most four seconds longer.
     package func close(timeout: Duration) async {
         let topics = state.withLock { state -> [SharedPointer]? in
             guard !state.isClosed else { return nil }
@@ -166,8 +166,8 @@ package final class KafkaProducer: Sendable {
                 rd_kafka_flush(client.pointer, 1000)
             }
             for topic in topics { rd_kafka_topic_destroy(topic.pointer) }
-            client.destroy()
         }
+        await client.end()
     }
 
     private func enqueue(_ records: [ProducerRecord], _ batch: DeliveryBatch) {

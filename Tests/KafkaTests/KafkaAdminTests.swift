@@ -9,7 +9,7 @@ struct KafkaAdminTests {
             try await test.withProducer { producer in
                 _ = try await producer.send((0..<10).map { test.record($0, partition: Int32($0 % 2)) })
             }
-            let consumer = try test.consumer()
+            let consumer = try await test.consumer()
             _ = try await consumer.collect { $0.count == 10 }
             let first = TopicPartition(topic: test.topic, partition: 0)
             let second = TopicPartition(topic: test.topic, partition: 1)

@@ -14,7 +14,7 @@ struct KafkaConsumerTests {
                         (0..<100).map { test.record(batch * 100 + $0, key: "key-\($0 % 7)") })
                 }
             }
-            let consumer = try test.consumer()
+            let consumer = try await test.consumer()
             let records = try await consumer.collect { $0.count >= 1000 }
             #expect(records.count == 1000)
             for (_, group) in Dictionary(grouping: records, by: \.key) {
@@ -38,7 +38,7 @@ struct KafkaConsumerTests {
                     ProducerRecord(topic: test.topic, key: nil as [UInt8]?, value: []),
                 ])
             }
-            let consumer = try test.consumer()
+            let consumer = try await test.consumer()
             let records = try await consumer.collect { $0.count >= 3 }
             #expect(records.map(\.topic) == [test.topic, test.topic, test.topic])
             #expect(records.map(\.key) == [Array("a".utf8), Array("b".utf8), nil])
@@ -54,7 +54,7 @@ struct KafkaConsumerTests {
     @Test func `reading begins at the position given at assignment`() async throws {
         try await MockTest.run(partitions: 1) { test in
             try await test.withProducer { _ = try await $0.send((0..<10).map { test.record($0) }) }
-            let consumer = try test.consumer()
+            let consumer = try await test.consumer()
             let records = try await consumer.collect(from: 7) { $0.count >= 3 }
             #expect(records.map(\.offset) == [7, 8, 9])
             #expect(await consumer.lag().values.reduce(0, +) == 0)
@@ -65,7 +65,7 @@ struct KafkaConsumerTests {
     @Test func `nothing comes before positions are given`() async throws {
         try await MockTest.run(partitions: 1) { test in
             try await test.withProducer { _ = try await $0.send([test.record(0)]) }
-            let consumer = try test.consumer()
+            let consumer = try await test.consumer()
             guard case .assigned(let partitions) = try await consumer.rebalanced() else {
                 Issue.record("the first event is an assignment")
                 return
@@ -89,7 +89,7 @@ struct KafkaConsumerTests {
     @Test func `a poll takes no more records than it is told`() async throws {
         try await MockTest.run(partitions: 1) { test in
             try await test.withProducer { _ = try await $0.send((0..<10).map { test.record($0) }) }
-            let consumer = try test.consumer()
+            let consumer = try await test.consumer()
             guard case .assigned(let partitions) = try await consumer.rebalanced() else { return }
             try await consumer.assign([partitions[0]: 0])
             var sizes: [Int] = []
@@ -107,7 +107,7 @@ struct KafkaConsumerTests {
     @Test func `an offset that does not exist is an error with its partition`() async throws {
         try await MockTest.run(partitions: 1) { test in
             try await test.withProducer { _ = try await $0.send([test.record(0)]) }
-            let consumer = try test.consumer()
+            let consumer = try await test.consumer()
             let partition = TopicPartition(topic: test.topic, partition: 0)
             await #expect(throws: KafkaError.offsetOutOfRange(partition, offset: 5000)) {
                 try await consumer.collect(from: 5000) { _ in false }
@@ -122,7 +122,7 @@ struct KafkaConsumerTests {
     @Test func `a topic that does not exist is named`() async throws {
         try await MockTest.run { test in
             // The mock cluster makes topics that are asked for, so an error stands in for a missing one.
-            let consumer = try test.consumer(topics: ["no.such"])
+            let consumer = try await test.consumer(topics: ["no.such"])
             try test.cluster.failTopic("no.such", code: 3)
             #expect(try await consumer.failure() == .unknownTopic("no.such"))
             await consumer.close()
@@ -133,9 +133,9 @@ struct KafkaConsumerTests {
         try await MockTest.run(partitions: 4) { test in
             try await test.withProducer { producer in
                 _ = try await producer.send((0..<40).map { test.record($0, partition: Int32($0 % 4)) })
-                let first = try test.consumer()
+                let first = try await test.consumer()
                 #expect(try await first.collect { $0.count >= 40 }.count == 40)
-                let second = try test.consumer()
+                let second = try await test.consumer()
                 // A member that is late for a rebalance is left out of it, so there may be one or several.
                 let halves = Halves()
                 async let firstRecords = half(of: first, as: 0, in: halves)
@@ -161,7 +161,7 @@ struct KafkaConsumerTests {
         try await MockTest.run(partitions: 1) { test in
             try await test.withProducer { producer in
                 _ = try await producer.send([test.record(0)])
-                let consumer = try test.consumer()
+                let consumer = try await test.consumer()
                 #expect(try await consumer.collect { !$0.isEmpty }.map(\.offset) == [0])
                 try test.cluster.setDown()
                 for _ in 0..<20 { _ = try await consumer.poll(max: 10, timeout: .milliseconds(100)) }
@@ -176,7 +176,7 @@ struct KafkaConsumerTests {
 
     @Test func `a member that another one of its name has replaced is finished`() async throws {
         try await MockTest.run(partitions: 1) { test in
-            let consumer = try test.consumer(instanceID: "inventory-0")
+            let consumer = try await test.consumer(instanceID: "inventory-0")
             _ = try await consumer.rebalanced()
             let heartbeat: Int16 = 12
             let fencedInstanceID: Int32 = 82
@@ -192,7 +192,7 @@ struct KafkaConsumerTests {
 
     @Test func `closing ends a poll under way`() async throws {
         try await MockTest.run(partitions: 1) { test in
-            let consumer = try test.consumer()
+            let consumer = try await test.consumer()
             _ = try await consumer.collect { _ in true }
             let start = ContinuousClock.now
             async let polls: Void = {
@@ -210,7 +210,7 @@ struct KafkaConsumerTests {
 
     @Test func `a cancelled poll returns at once`() async throws {
         try await MockTest.run(partitions: 1) { test in
-            let consumer = try test.consumer()
+            let consumer = try await test.consumer()
             let start = ContinuousClock.now
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { _ = try await consumer.poll(max: 10, timeout: .seconds(60)) }
@@ -224,7 +224,7 @@ struct KafkaConsumerTests {
 
     @Test func `closing while the brokers are away does not hang`() async throws {
         try await MockTest.run(partitions: 1) { test in
-            let consumer = try test.consumer()
+            let consumer = try await test.consumer()
             _ = try await consumer.rebalanced()
             try test.cluster.setDown()
             let start = ContinuousClock.now

@@ -53,10 +53,12 @@ struct MockTest: Sendable {
 
     func consumer(
         instanceID: String? = nil, topics: [String]? = nil
-    ) throws -> KafkaConsumer {
-        try KafkaConsumer(
+    ) async throws -> KafkaConsumer {
+        let consumer = try KafkaConsumer(
             configuration: configuration, group: "group", instanceID: instanceID, topics: topics ?? [topic],
             logger: logger)
+        try await consumer.join()
+        return consumer
     }
 
     static var silentLogger: Logger { Logger(label: "test", handler: LogRecorder()) }
