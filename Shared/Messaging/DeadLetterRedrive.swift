@@ -12,8 +12,9 @@ import Postgres
 struct DeadLetterRedrive<Handler: BatchHandler>: Sendable {
     let handler: Handler
     let pool: PostgresPool
-    let relay: OutboxRelay
     let logger: Logger
+    /// What is due once a letter's transaction is committed.
+    let committed: @Sendable (Handled) -> Void
 
     private static var next: PostgresStatement {
         PostgresStatement(
@@ -64,12 +65,6 @@ struct DeadLetterRedrive<Handler: BatchHandler>: Sendable {
             _ = try await pool.query(Self.finish(id, "parked", "\(error)".withoutNUL))
             return id
         }
-    }
-
-    private func committed(_ handled: Handled) {
-        if !handled.events.isEmpty { relay.eventsWritten() }
-        handled.afterCommit?()
-        for alarm in handled.alarms { logger.error("impossible event", metadata: [LogKey.error: alarm]) }
     }
 
     private static func record(_ row: PostgresRow) throws -> KafkaRecord {

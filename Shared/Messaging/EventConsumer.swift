@@ -62,7 +62,9 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
     }
 
     private func redrive() async {
-        let redrive = DeadLetterRedrive(handler: handler, pool: pool, relay: relay, logger: logger)
+        let redrive = DeadLetterRedrive(handler: handler, pool: pool, logger: logger) { handled in
+            self.committed(handled, messages: [], letters: [])
+        }
         while !stop.isSet, !Task.isCancelled {
             await stop.sleep(.seconds(1))
             do {
@@ -98,7 +100,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
     private func member(_ progressing: () -> Void) async throws {
         let consumer = try KafkaConsumer(
             configuration: kafka, group: service, instanceID: instanceID, topics: topics.map(\.name),
-            joins: false, logger: logger)
+            logger: logger)
         do {
             let cluster = KafkaCluster(id: try await consumer.clusterID(timeout: .seconds(5)))
             try await cluster.admit(policy: policy, pool: pool)

@@ -26,12 +26,9 @@ struct DeadLetterRedriveTests {
     }
 
     private func redrive(_ handler: EffectHandler, _ house: MessagingHouse) async throws {
-        let relay = OutboxRelay(
-            service: "notifications", database: house.database, pool: house.pool,
-            kafka: KafkaConfiguration(bootstrapServers: "unused.invalid:9092", clientID: "test"),
-            policy: .stop, logger: house.log.logger)
-        let redrive = DeadLetterRedrive(
-            handler: handler, pool: house.pool, relay: relay, logger: house.log.logger)
+        let redrive = DeadLetterRedrive(handler: handler, pool: house.pool, logger: house.log.logger) {
+            $0.afterCommit?()
+        }
         try await redrive.run()
     }
 
