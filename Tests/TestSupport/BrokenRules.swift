@@ -55,18 +55,34 @@ extension PostgresConfiguration {
         return log.violations
     }
 
+    /// What one round after another finds while `body` runs.
+    package func violations(
+        of rules: [ReconcilerRule], while body: () async throws -> Void
+    ) async throws -> [String] {
+        let log = RecordedLog()
+        let reconciler = Reconciler(
+            rules: rules, database: asOfService, interval: .zero, pageSize: 20, logger: log.logger)
+        let stop = StopFlag()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                var memory = Reconciler.Memory()
+                while !stop.isSet { try await reconciler.round(&memory) }
+            }
+            defer { stop.set() }
+            try await body()
+            stop.set()
+            try await group.waitForAll()
+        }
+        return log.violations
+    }
+
     /// Tampers, then looks: what one round finds of what `breach` did.
     package func violations(
         of rules: [ReconcilerRule], after breach: Breach, replacing ids: [String: String]
     ) async throws -> [String] {
         let sql = ids.reduce(breach.sql) { $0.replacing($1.key, with: $1.value) }
-        let connection = try await PostgresConnection.connect(self, logger: RecordedLog().logger)
-        do {
-            try await connection.simple(sql, timeout: .seconds(30))
-            await connection.close()
-        } catch {
-            await connection.close()
-            throw error
+        try await PostgresConnection.with(self, logger: RecordedLog().logger) {
+            try await $0.simple(sql, timeout: .seconds(30))
         }
         return try await violations(of: rules)
     }
