@@ -100,21 +100,6 @@ extension Trial {
         }
     }
 
-    /// Waits until a process of the service has died at a fail point; nil where none does.
-    fileprivate func death(of service: ServiceName, within limit: Duration) async throws -> Instance? {
-        let candidates = instances.filter { $0.service == service }
-        do {
-            try await eventually("one of \(service) dies", within: limit) {
-                candidates.contains { shop.program($0)?.isRunning == false }
-            }
-        } catch is NotInTime { return nil }
-        guard let dead = candidates.first(where: { shop.program($0)?.isRunning == false }) else { return nil }
-        let code = try await shop.ended(dead)
-        report.expect(code == -SIGKILL, "\(dead) ended with \(code) and was not killed")
-        report.fault()
-        return dead
-    }
-
     /// Each term has an epoch of its own, since the database counts them.
     func expectNewLeader(of service: ServiceName, after epoch: Int64, within limit: Double) async throws {
         let began = now()

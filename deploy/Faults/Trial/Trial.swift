@@ -108,29 +108,29 @@ final class Trial: Sendable {
 
     func disarm(_ place: String, of service: ServiceName) { unlink("\(failPoints)/\(service)/\(place)") }
 
-    /// Waits for a process to die at a place, and starts it again at once.
-    ///
-    /// - Returns: false where none came by in time.
-    func crash(
-        _ service: ServiceName, at place: String, size: Int = 1, within limit: Duration = .seconds(20)
-    ) async throws -> Bool {
-        try arm(place, of: service, size: size)
+    /// Waits for a process to die at a place, and starts it again at once; fails where none came by in time.
+    func crash(_ service: ServiceName, at place: String) async throws {
+        try arm(place, of: service)
+        guard let dead = try await death(of: service, within: .seconds(20)) else {
+            disarm(place, of: service)
+            return report.fail("\(service) never came to \(place)")
+        }
+        try shop.launch(dead)
+    }
+
+    /// Waits until a process of the service has died at a fail point; nil where none does.
+    func death(of service: ServiceName, within limit: Duration) async throws -> Instance? {
         let candidates = instances.filter { $0.service == service }
         do {
-            try await eventually("\(service) is at \(place)", within: limit) {
+            try await eventually("one of \(service) dies", within: limit) {
                 candidates.contains { shop.program($0)?.isRunning == false }
             }
-        } catch {
-            disarm(place, of: service)
-            return false
-        }
-        for instance in candidates where shop.program(instance)?.isRunning == false {
-            let code = try await shop.ended(instance)
-            report.expect(code == -SIGKILL, "\(instance) ended with \(code) and was not killed")
-            report.fault()
-            try shop.launch(instance)
-        }
-        return true
+        } catch is NotInTime { return nil }
+        guard let dead = candidates.first(where: { shop.program($0)?.isRunning == false }) else { return nil }
+        let code = try await shop.ended(dead)
+        report.expect(code == -SIGKILL, "\(dead) ended with \(code) and was not killed")
+        report.fault()
+        return dead
     }
 
     /// Fails where a process has ended that nobody killed.
