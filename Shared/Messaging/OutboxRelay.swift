@@ -13,7 +13,8 @@ package final class OutboxRelay: Sendable {
     static let batchMax = 2000
     /// How long a stop waits for the acknowledgements of what is in flight.
     static let stopGrace = Duration.seconds(3)
-    /// How long a relay with nothing to publish may not have noticed that it was deposed or rewound.
+    /// How long a relay with nothing to publish may not have noticed that it was deposed or rewound, and one that waits for
+    /// an acknowledgement that the cluster is another.
     static let lookInterval = Duration.seconds(1)
 
     private let service: String
@@ -135,6 +136,7 @@ package final class OutboxRelay: Sendable {
                     try await producer.prepare(topics: topics, timeout: .seconds(5))
                     begun()
                     self.leading.withLock { $0 = cluster.id }
+                    group.addTask { await self.watch(cluster, producer) }
                     try await self.publish(to: cluster, by: producer, from: connection)
                     group.cancelAll()
                 }
@@ -170,6 +172,16 @@ package final class OutboxRelay: Sendable {
                 if !Task.isCancelled { await producer.close(timeout: .zero) }
                 return
             }
+        }
+    }
+
+    /// Gives up on what is in flight when the broker that is back is another: it would be written once its topics are made,
+    /// in front of what a rewind then publishes.
+    private func watch(_ cluster: KafkaCluster, _ producer: KafkaProducer) async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: Self.lookInterval)
+            let current = try? await producer.clusterID(timeout: .seconds(5))
+            if let current, current != cluster.id { return await producer.close(timeout: .zero) }
         }
     }
 
