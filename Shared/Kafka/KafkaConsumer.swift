@@ -31,6 +31,9 @@ package actor KafkaConsumer {
     private var reader = RecordReader()
     /// An error that came behind records; thrown by the next poll.
     private var pendingError: KafkaError?
+    /// When to join anew, because this member has nothing of some topic.
+    private var renewal: ContinuousClock.Instant?
+    private var renewals = 0
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -70,8 +73,9 @@ package actor KafkaConsumer {
 
     /// Joins the group; call it once the cluster is known to be the right one.
     ///
-    /// On a cluster without the topics a member is given no partitions. One with an instance id keeps that answer: the
-    /// broker gives it again to whoever comes under this id, until it has been away for a session.
+    /// On a cluster without the topics a member is given no partitions, and the broker gives that answer again to whoever
+    /// comes under the same instance id within a session (KAFKA-13435). A member that has nothing of some topic therefore
+    /// leaves and joins anew, after 3 s, 6 s and 12 s; then it takes it that there are more members than partitions.
     ///
     /// - Throws: `.closed`.
     package func join() throws(KafkaError) {
@@ -182,6 +186,7 @@ extension KafkaConsumer {
         guard !isClosed, !wakeUp.isClosing else { throw .closed }
         if let event = nextEvent() { return event }
         if let error = pendingError.take() { throw error }
+        try renewIfDue()
         let deadline = ContinuousClock.now + timeout
         var records: [KafkaRecord] = []
         var bytes = 0
@@ -208,10 +213,25 @@ extension KafkaConsumer {
 
     private func nextEvent() -> Poll? {
         switch client.context.rebalances.next() {
-        case .assigned(let partitions): .assigned(partitions)
-        case .revoked(let partitions): .revoked(partitions)
-        case nil: nil
+        case .assigned(let partitions):
+            let isComplete = Set(partitions.map(\.topic)).isSuperset(of: topics)
+            renewal = isComplete || renewals == 3 ? nil : .now + .seconds(3 << renewals)
+            return .assigned(partitions)
+        case .revoked(let partitions):
+            renewal = nil
+            return .revoked(partitions)
+        case nil: return nil
         }
+    }
+
+    private func renewIfDue() throws(KafkaError) {
+        guard let due = renewal, due < .now else { return }
+        renewal = nil
+        renewals += 1
+        client.context.logger.info("joining the group anew, since this member has nothing of some topic")
+        // A member with an instance id leaves the group by this, too.
+        rd_kafka_unsubscribe(client.pointer)
+        try subscribe(client, topics)
     }
 
     /// - Returns: nil for what passes by itself.
