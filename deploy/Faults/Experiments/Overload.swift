@@ -12,6 +12,10 @@ let overload = Experiment(
     let seconds = Double(trial.size(60, quick: 6))
     var usual = trial.usualLoad
     usual.isMixed = false
+    // Enough of them that it is the shop that they wait for.
+    (usual.clients, usual.orders) = (
+        trial.size(200, quick: 24), max(usual.orders, trial.size(10_000, quick: 200))
+    )
     let began = now()
     let measured = try await trial.underLoad(usual)
     let capacity = Double(measured.placed) / (now() - began)
@@ -81,12 +85,15 @@ private struct LongTransaction: Sendable {
 }
 
 extension Trial {
-    /// How long the oldest event that is not published has waited.
+    /// How long the oldest event that is not published has waited since it was committed; before that the relay cannot
+    /// know of it.
     fileprivate func oldestUnpublishedMilliseconds() async throws -> Int64 {
         try await lasting {
             try await shop.books.number(
                 """
-                SELECT coalesce((extract(epoch FROM now() - min(occurred_at)) * 1000)::bigint, 0) FROM orders.outbox,
+                SELECT coalesce(
+                    (extract(epoch FROM clock_timestamp() - min(pg_xact_commit_timestamp(xid::xid))) * 1000)::bigint, 0)
+                FROM orders.outbox,
                     (SELECT snapshot FROM orders.outbox_cursor ORDER BY moved_at DESC LIMIT 1) AS cursor
                 WHERE xid >= pg_snapshot_xmin(snapshot) AND NOT pg_visible_in_snapshot(xid, snapshot)
                 """)

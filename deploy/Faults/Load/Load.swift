@@ -37,6 +37,9 @@ final class Load: Sendable {
             for number in 0..<settings.clients {
                 group.addTask { [self] in
                     try await onThread { [self] in
+                        // Customers have machines of their own: here at least the shop goes first. Linux gives each
+                        // thread its own priority.
+                        _ = nice(10)
                         var customer = Customer(number, of: self, settings, seed: seed)
                         customer.run()
                     }
