@@ -121,7 +121,7 @@ let package = Package(
         tests("MessagingTests", ["Messaging", "Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
         tests("HTTPTests", ["HTTP", "Observability"]),
         tests("CurlTests", ["Curl", "HTTP", "Observability"]),
-        tests("ServiceRuntimeTests", ["ServiceRuntime", "HTTP", "Observability"]),
+        tests("ServiceRuntimeTests", ["CSystem", "ServiceRuntime", "HTTP", "Observability"]),
         tests("ShopToolTests", ["ShopTool", "Contracts", "Kafka", "Kernel", "Observability", "Postgres"]),
         tests("TidyTests", []),
         tests("SystemTests", ["Contracts", "Kafka", "Kernel", "Observability", "Postgres", "ShopHarness"]),

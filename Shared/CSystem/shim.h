@@ -12,6 +12,13 @@ static inline void shop_limit_malloc_arenas(int count) {
 #endif
 }
 
+/// Gives the system back what is free between what is in use: by itself malloc only returns what is free at the end.
+static inline void shop_return_free_memory(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 /// Lets the process have as many descriptors as it is allowed, up to `wanted`.
 static inline void shop_raise_descriptor_limit(unsigned long wanted) {
     struct rlimit limit;
