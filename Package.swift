@@ -87,6 +87,13 @@ let package = Package(
             "Faults",
             ["Contracts", "Kafka", "Kernel", "Observability", "Postgres", "ShopHarness", "TestSupport"],
             path: "Faults"),
+        tool(
+            "Micro",
+            [
+                "Contracts", "InventoryDomain", "Kafka", "Kernel", "Messaging", "Observability",
+                "OrdersDomain",
+                "PaymentsDomain", "Postgres", "TestSupport",
+            ], path: "Micro"),
         tool("LocalBroker", ["Contracts", "Kafka", "Observability"], path: "LocalBroker"),
         .target(
             name: "TestSupport",

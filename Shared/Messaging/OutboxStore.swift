@@ -1,26 +1,26 @@
 import Contracts
 import Kafka
 import Kernel
-import Postgres
+package import Postgres
 
 /// The relay's reading of the outbox: windows between two snapshots, in the order the rows were numbered.
 ///
 /// A cursor over `id` loses events (numbers become visible out of order), one over `(xid, id)` under xmin turns them
 /// around (the xid is drawn before the row lock is waited for) and stalls behind any long writer. The difference of two
 /// snapshots does neither: PgQ's answer of 2007.
-struct OutboxStore: Sendable {
+package struct OutboxStore: Sendable {
     /// Where the relay stands: everything visible in `snapshot` is published, and of the window that ends at `until`
     /// everything up to `seq`.
-    struct Cursor: Sendable, Equatable {
+    package struct Cursor: Sendable, Equatable {
         var snapshot: String
         var version: Int64
         let epoch: Int64
-        var until: String?
+        package var until: String?
         var seq: Int64 = 0
     }
 
     /// One row of the outbox.
-    struct Row: Sendable {
+    package struct Row: Sendable {
         let seq: Int64
         let event: CloudEvent
         let payload: [UInt8]
@@ -28,6 +28,11 @@ struct OutboxStore: Sendable {
 
     let connection: PostgresConnection
     let clusterID: String
+
+    package init(connection: PostgresConnection, clusterID: String) {
+        self.connection = connection
+        self.clusterID = clusterID
+    }
 
     private static let lock = PostgresStatement(
         "outbox.lock",
@@ -95,7 +100,7 @@ struct OutboxStore: Sendable {
     }
 
     /// Takes the cursor under a new epoch; nil where this cluster has none.
-    func takeCursor() async throws -> Cursor? {
+    package func takeCursor() async throws -> Cursor? {
         guard let row = try await connection.query(Self.take(clusterID)).first else { return nil }
         return Cursor(snapshot: try row.string(0), version: try row.int64(1), epoch: try row.int64(2))
     }
@@ -112,7 +117,7 @@ struct OutboxStore: Sendable {
     }
 
     /// The next rows of the window, and where it ends; no rows, no end.
-    func read(after cursor: Cursor, limit: Int) async throws -> (rows: [Row], until: String?) {
+    package func read(after cursor: Cursor, limit: Int) async throws -> (rows: [Row], until: String?) {
         let result = try await connection.query(
             Self.read(cursor.snapshot, cursor.until, cursor.seq, Int64(limit)))
         return try Self.rows(of: result)

@@ -27,6 +27,10 @@ enum ImportRules {
         "deploy/Shop": ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
         "deploy/LocalBroker": ["Contracts", "Kafka", "Observability"],
         "deploy/Simulation": ["Simulation"],
+        "deploy/Micro": [
+            "Contracts", "InventoryDomain", "Kafka", "Kernel", "Messaging", "Observability", "OrdersDomain",
+            "PaymentsDomain", "Postgres", "TestSupport",
+        ],
         "deploy/Faults": [
             "Contracts", "Kafka", "Kernel", "Observability", "Postgres", "ShopHarness", "TestSupport",
         ],
