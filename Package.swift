@@ -29,8 +29,12 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
 }
 
 /// A program of the operator's under `deploy/`.
-func tool(_ name: String, _ dependencies: [Target.Dependency], path: String) -> Target {
-    .executableTarget(name: name, dependencies: dependencies, path: "deploy/\(path)", swiftSettings: settings)
+func tool(
+    _ name: String, _ dependencies: [Target.Dependency], path: String, exclude: [String] = []
+) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies, path: "deploy/\(path)", exclude: exclude,
+        swiftSettings: settings)
 }
 
 /// Every service is the same four targets: a pure domain, an executable, and the tests of both.
@@ -86,7 +90,7 @@ let package = Package(
         tool(
             "Faults",
             ["Contracts", "Kafka", "Kernel", "Observability", "Postgres", "ShopHarness", "TestSupport"],
-            path: "Faults"),
+            path: "Faults", exclude: ["README.md"]),
         tool(
             "Micro",
             [
