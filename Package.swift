@@ -95,8 +95,7 @@ let package = Package(
             "Micro",
             [
                 "Contracts", "InventoryDomain", "Kafka", "Kernel", "Messaging", "Observability",
-                "OrdersDomain",
-                "PaymentsDomain", "Postgres", "TestSupport",
+                "OrdersDomain", "PaymentsDomain", "Postgres", "TestSupport",
             ], path: "Micro"),
         tool("LocalBroker", ["Contracts", "Kafka", "Observability"], path: "LocalBroker"),
         .target(
