@@ -190,7 +190,8 @@ package final class OutboxRelay: Sendable {
     ) async throws {
         let store = OutboxStore(connection: connection, clusterID: cluster.id)
         guard var cursor = try await store.takeCursor() else { throw DeposedError() }
-        cursor.until = try await store.nextTick(after: cursor)
+        var catchUp = CatchUp()
+        cursor.until = try await store.nextTick(after: cursor, number: catchUp.ticks)
         var (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
         var lastLook = ContinuousClock.now
         while true {
@@ -203,6 +204,7 @@ package final class OutboxRelay: Sendable {
                     FailPoint.relaySent.reached(size: rows.count)
                 #endif
                 try await cluster.requireSame(as: producer.clusterID(timeout: .seconds(5)))
+                if cursor.until != nil { catchUp.sent(rows.count) }
                 if rows.count == Self.batchMax {
                     cursor.until = end
                     cursor.seq = last.seq
@@ -221,12 +223,14 @@ package final class OutboxRelay: Sendable {
                 }
                 continue
             }
-            let wasBehind = cursor.until != nil
-            (rows, until) = try await store.move(&cursor, to: end, limit: Self.batchMax)
-            if wasBehind, rows.count == Self.batchMax, let tick = try await store.nextTick(after: cursor) {
-                cursor.until = tick
-                (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
+            guard cursor.until != nil else {
+                (rows, until) = try await store.move(&cursor, to: end, limit: Self.batchMax)
+                continue
             }
+            try await store.move(&cursor, to: end)
+            catchUp.endWindow(batch: Self.batchMax)
+            cursor.until = try await store.nextTick(after: cursor, number: catchUp.ticks)
+            (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
         }
     }
 
@@ -243,5 +247,26 @@ package final class OutboxRelay: Sendable {
                 .published, order: row.event.subject, row.event.type,
                 detail: "p\(delivery.partition)@\(delivery.offset)")
         }
+    }
+}
+
+/// How much a relay that is far behind takes at a time.
+///
+/// In a window all of whose rows are read at once each row is read once; of a longer one the rest is sorted again with every
+/// batch. A window that is much shorter costs as much as a full one.
+struct CatchUp {
+    /// The ticks in the next window.
+    private(set) var ticks: Int64 = 1
+    private var rows = 0
+
+    mutating func sent(_ count: Int) { rows += count }
+
+    mutating func endWindow(batch: Int) {
+        if rows < batch / 2 {
+            ticks = min(ticks * 2, 1024)
+        } else if rows > batch {
+            ticks = max(ticks / 2, 1)
+        }
+        rows = 0
     }
 }

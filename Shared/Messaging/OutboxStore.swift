@@ -89,8 +89,10 @@ package struct OutboxStore: Sendable {
     private static let nextTick = PostgresStatement(
         "outbox_tick.next",
         """
-        SELECT snapshot::text FROM outbox_tick
-        WHERE pg_snapshot_xmax(snapshot) > pg_snapshot_xmax($1::text::pg_snapshot) ORDER BY at LIMIT 1
+        SELECT snapshot::text FROM (
+            SELECT at, snapshot FROM outbox_tick
+            WHERE pg_snapshot_xmax(snapshot) > pg_snapshot_xmax($1::text::pg_snapshot) ORDER BY at LIMIT $2
+        ) AS ahead ORDER BY at DESC LIMIT 1
         """)
 
     /// True when this connection is the service's one relay; held until the connection ends.
@@ -111,8 +113,12 @@ package struct OutboxStore: Sendable {
     }
 
     /// The end of the next window that is known to be short, where the relay is far behind; nil for "up to now".
-    func nextTick(after cursor: Cursor) async throws -> String? {
-        guard let row = try await connection.query(Self.nextTick(cursor.snapshot)).first else { return nil }
+    ///
+    /// - Parameter number: the seconds in which something was written that the window is to hold, where there are so many.
+    func nextTick(after cursor: Cursor, number: Int64) async throws -> String? {
+        guard let row = try await connection.query(Self.nextTick(cursor.snapshot, number)).first else {
+            return nil
+        }
         return try row.string(0)
     }
 
@@ -133,12 +139,22 @@ package struct OutboxStore: Sendable {
             Self.move(clusterID, until, cursor.version, cursor.epoch),
             Self.read(until, nil as String?, Int64(0), Int64(limit)),
         ])
-        guard results[0].affectedRows == 1 else { throw DeposedError() }
+        try Self.moved(&cursor, to: until, by: results[0])
+        return try Self.rows(of: results[1])
+    }
+
+    /// Moves the cursor as above, and reads nothing.
+    func move(_ cursor: inout Cursor, to until: String) async throws {
+        let result = try await connection.query(Self.move(clusterID, until, cursor.version, cursor.epoch))
+        try Self.moved(&cursor, to: until, by: result)
+    }
+
+    private static func moved(_ cursor: inout Cursor, to until: String, by result: PostgresResult) throws {
+        guard result.affectedRows == 1 else { throw DeposedError() }
         cursor.snapshot = until
         cursor.version += 1
         cursor.until = nil
         cursor.seq = 0
-        return try Self.rows(of: results[1])
     }
 
     private static func rows(of result: PostgresResult) throws -> (rows: [Row], until: String?) {

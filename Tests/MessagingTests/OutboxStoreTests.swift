@@ -61,20 +61,52 @@ struct OutboxStoreTests {
         }
     }
 
+    @Test func `a window may hold several ticks, or what there is of them`() async throws {
+        try await with { house, store, _ in
+            let cursor = try #require(try await store.takeCursor())
+            for second in 1...3 {
+                try await house.write("key\(second)", versions: 1...1)
+                try await house.run(
+                    "INSERT INTO outbox_tick VALUES (now() + interval '\(second) s', pg_current_snapshot())")
+            }
+            for (number, keys) in [(1, 1), (2, 2), (3, 3), (8, 3)] {
+                var cursor = cursor
+                cursor.until = try await store.nextTick(after: cursor, number: Int64(number))
+                let rows = try await store.read(after: cursor, limit: 100).rows
+                #expect(rows.count == keys, "of \(number) ticks")
+            }
+        }
+    }
+
+    @Test func `the window of a relay that is behind grows and shrinks towards one batch`() {
+        var catchUp = CatchUp()
+        for _ in 1...3 {
+            catchUp.sent(100)
+            catchUp.endWindow(batch: 2000)
+        }
+        #expect(catchUp.ticks == 8)
+        catchUp.sent(1500)
+        catchUp.endWindow(batch: 2000)
+        #expect(catchUp.ticks == 8)
+        for _ in 1...2 { catchUp.sent(2000) }
+        catchUp.endWindow(batch: 2000)
+        #expect(catchUp.ticks == 4)
+    }
+
     @Test func `a tick ends a window before what was written after it`() async throws {
         try await with { house, store, _ in
             var cursor = try #require(try await store.takeCursor())
             try await house.write("before", versions: 1...3)
             _ = try await house.pool.query(OutboxStore.tick())
             try await house.write("after", versions: 1...2)
-            let tick = try #require(try await store.nextTick(after: cursor))
+            let tick = try #require(try await store.nextTick(after: cursor, number: 1))
             cursor.until = tick
             let (rows, until) = try await store.read(after: cursor, limit: 100)
             #expect(rows.map(\.event.subject) == ["before", "before", "before"])
             #expect(until == tick)
             let (rest, end) = try await store.move(&cursor, to: tick, limit: 100)
             #expect(rest.map(\.event.subject) == ["after", "after"])
-            #expect(try await store.nextTick(after: cursor) == nil)
+            #expect(try await store.nextTick(after: cursor, number: 2) == nil)
             _ = try await store.move(&cursor, to: try #require(end), limit: 100)
             #expect(try await store.read(after: cursor, limit: 100).rows.isEmpty)
         }
