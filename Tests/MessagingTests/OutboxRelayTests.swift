@@ -12,7 +12,7 @@ struct OutboxRelayTests {
 
     /// Runs relays beside the body, and ends them after it.
     private func with(
-        _ names: [String],
+        _ names: [String], leadTimeout: Duration = .seconds(10),
         _ body: (MessagingHouse, MockKafka, FaultProxy, [OutboxRelay]) async throws -> Void
     ) async throws {
         try await MessagingHouse.with { house in
@@ -26,7 +26,7 @@ struct OutboxRelayTests {
                     database.applicationName = name
                     return OutboxRelay(
                         service: "orders", database: database, pool: house.pool, kafka: kafka.configuration,
-                        policy: .stop, leadTimeout: .seconds(2), logger: house.log.logger)
+                        policy: .stop, leadTimeout: leadTimeout, logger: house.log.logger)
                 }
                 try await withThrowingTaskGroup(of: Void.self) { tasks in
                     for relay in relays { tasks.addTask { await relay.run() } }
@@ -128,7 +128,7 @@ struct OutboxRelayTests {
     }
 
     @Test func `another relay takes over from one that is cut off`() async throws {
-        try await with(["relay one", "relay two"]) { house, kafka, proxy, relays in
+        try await with(["relay one", "relay two"], leadTimeout: .seconds(2)) { house, kafka, proxy, relays in
             try await write(20, house, waking: relays)
             try await proxy.set(.down)
             try await awaitLeader("relay two", house)
@@ -141,7 +141,7 @@ struct OutboxRelayTests {
     }
 
     @Test func `another relay takes over from one that nobody hears any more`() async throws {
-        try await with(["relay one", "relay two"]) { house, kafka, proxy, relays in
+        try await with(["relay one", "relay two"], leadTimeout: .seconds(2)) { house, kafka, proxy, relays in
             try await makeLeader("relay one", house)
             try await write(20, house, waking: relays)
             try await proxy.set(.silent)
@@ -154,7 +154,7 @@ struct OutboxRelayTests {
     }
 
     @Test func `a leader that waits for the broker keeps the lead`() async throws {
-        try await with(["relay one"]) { house, kafka, _, relays in
+        try await with(["relay one"], leadTimeout: .seconds(2)) { house, kafka, _, relays in
             try await write(10, house, waking: relays)
             _ = try await kafka.read(.ordersCancelled, until: isComplete(10))
             try kafka.cluster.setDown()
