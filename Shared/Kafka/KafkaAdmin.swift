@@ -66,6 +66,24 @@ package actor KafkaAdmin {
         }
     }
 
+    /// Runs the closure with a client of its own, and closes that on either way out.
+    ///
+    /// - Throws: `.configuration`, or what the closure throws.
+    nonisolated(nonsending) package static func with<R>(
+        _ configuration: KafkaConfiguration, logger: Logger,
+        _ body: nonisolated(nonsending) (KafkaAdmin) async throws -> R
+    ) async throws -> R {
+        let admin = try KafkaAdmin(configuration: configuration, logger: logger)
+        do {
+            let value = try await body(admin)
+            await admin.close()
+            return value
+        } catch {
+            await admin.close()
+            throw error
+        }
+    }
+
     /// - Throws: `.timedOut` when no broker answers; try again.
     package func clusterID(timeout: Duration) throws(KafkaError) -> String {
         guard !isClosed else { throw .closed }

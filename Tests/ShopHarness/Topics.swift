@@ -104,14 +104,6 @@ package struct Topics: Sendable {
     private func withAdmin<Value: Sendable>(
         _ body: (KafkaAdmin) async throws -> Value
     ) async throws -> Value {
-        let admin = try KafkaAdmin(configuration: configuration, logger: RecordedLog().logger)
-        do {
-            let value = try await body(admin)
-            await admin.close()
-            return value
-        } catch {
-            await admin.close()
-            throw error
-        }
+        try await KafkaAdmin.with(configuration, logger: RecordedLog().logger, body)
     }
 }

@@ -35,19 +35,19 @@ extension SystemTests {
                     return partitions.count == count
                 }
             }
-            let admin = try KafkaAdmin(configuration: configuration, logger: logger)
-            _ = try await admin.createTopics([TopicSpecification(name: topics[0], partitions: 3)])
-            let early = try await member()
-            try await expectPartitions(3, of: early)
-            await early.close()
-            _ = try await admin.createTopics([TopicSpecification(name: topics[1], partitions: 3)])
+            try await KafkaAdmin.with(configuration, logger: logger) { admin in
+                _ = try await admin.createTopics([TopicSpecification(name: topics[0], partitions: 3)])
+                let early = try await member()
+                try await expectPartitions(3, of: early)
+                await early.close()
+                _ = try await admin.createTopics([TopicSpecification(name: topics[1], partitions: 3)])
 
-            let late = try await member()
-            try await expectPartitions(6, of: late)
+                let late = try await member()
+                try await expectPartitions(6, of: late)
 
-            await late.close()
-            for topic in topics { try await admin.deleteTopic(topic) }
-            await admin.close()
+                await late.close()
+                for topic in topics { try await admin.deleteTopic(topic) }
+            }
         }
 
         private static var canMakeTopics: Bool { (try? Settings.fromEnvironment().brokerKind) == .apache }

@@ -45,15 +45,7 @@ struct Shop: Sendable {
 
     /// Runs `body` with an administrator's client, and closes it.
     func withKafka<Value: Sendable>(_ body: (KafkaAdmin) async throws -> Value) async throws -> Value {
-        let admin = try KafkaAdmin(configuration: try kafka(), logger: logger)
-        do {
-            let value = try await body(admin)
-            await admin.close()
-            return value
-        } catch {
-            await admin.close()
-            throw error
-        }
+        try await KafkaAdmin.with(try kafka(), logger: logger, body)
     }
 
     /// The services that `--service` names, or all.
