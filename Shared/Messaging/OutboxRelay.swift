@@ -10,7 +10,7 @@ import Synchronization
 /// moves only after every record of a window is acknowledged, so a crash repeats records and loses none.
 package final class OutboxRelay: Sendable {
     /// The most rows in flight; each has its place in librdkafka's queue.
-    static let batchMax = 2000
+    package static let batchMax = 2000
     /// How long a stop waits for the acknowledgements of what is in flight.
     static let stopGrace = Duration.seconds(3)
     /// How long a relay with nothing to publish may not have noticed that it was deposed or rewound, and one that waits for

@@ -23,10 +23,7 @@ struct InventoryUnderTest: Sendable {
     static func run(_ body: (InventoryUnderTest) async throws -> Void) async throws {
         try await PostgresServer.fromEnvironment().withSchema { database in
             let log = RecordedLog()
-            let admin = try await PostgresConnection.connect(database, logger: log.logger)
-            let schema = try await admin.query(PostgresStatement.once("SELECT current_schema()::text")())
-            try await Migrator(schema: try schema[0].string(0)).apply(inventoryMigrations, on: admin)
-            await admin.close()
+            try await database.migrate(inventoryMigrations)
             let pool = PostgresPool(configuration: database, logger: log.logger)
             let relay = OutboxRelay(
                 service: "inventory",

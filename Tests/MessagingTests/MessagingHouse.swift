@@ -36,13 +36,10 @@ struct MessagingHouse: Sendable {
             let house = MessagingHouse(
                 database: database, pool: PostgresPool(configuration: database, logger: log.logger), log: log)
             do {
-                try await house.withConnection { admin in
-                    let schema = try await admin.query(
-                        PostgresStatement.once("SELECT current_schema()::text")())
-                    try await Migrator(schema: try schema[0].string(0)).apply(
-                        [messagingMigration, outboxPartitions(number: 2, width: partition)], on: admin)
-                    try await admin.run(tables)
-                }
+                try await database.migrate([
+                    messagingMigration, outboxPartitions(number: 2, width: partition),
+                ])
+                try await house.withConnection { try await $0.run(tables) }
                 try await body(house)
                 await house.pool.close()
             } catch {

@@ -70,17 +70,13 @@ struct OutboxRetentionTests {
         try await PostgresServer.fromEnvironment().withSchema { database in
             let log = RecordedLog()
             let connection = try await PostgresConnection.connect(database, logger: log.logger)
-            let schema = try await connection.query(
-                PostgresStatement.once("SELECT current_schema()::text")())[0]
-                .string(0)
-            let migrator = Migrator(schema: schema)
-            try await migrator.apply([messagingMigration], on: connection)
+            try await database.migrate([messagingMigration])
             let insert = """
                 INSERT INTO outbox (event_id, topic, key, version, occurred_at, payload)
                 VALUES (gen_random_uuid(), 't', 'k', 1, now(), '')
                 """
             try await connection.run("\(insert); \(insert)")
-            try await migrator.apply([messagingMigration, outboxPartitions(number: 2)], on: connection)
+            try await database.migrate([messagingMigration, outboxPartitions(number: 2)])
             try await connection.run(insert)
             let rows = try await connection.query(
                 PostgresStatement.once("SELECT seq, tableoid::text FROM outbox ORDER BY seq")())

@@ -24,10 +24,7 @@ struct NotificationsUnderTest: Sendable {
     static func run(_ body: (NotificationsUnderTest) async throws -> Void) async throws {
         try await PostgresServer.fromEnvironment().withSchema { database in
             let log = RecordedLog()
-            let admin = try await PostgresConnection.connect(database, logger: log.logger)
-            let schema = try await admin.query(PostgresStatement.once("SELECT current_schema()::text")())
-            try await Migrator(schema: try schema[0].string(0)).apply(notificationMigrations, on: admin)
-            await admin.close()
+            try await database.migrate(notificationMigrations)
             let pool = PostgresPool(configuration: database, logger: log.logger)
             let relay = OutboxRelay(
                 service: "notifications",

@@ -26,10 +26,7 @@ struct OrdersUnderTest: Sendable {
     {
         try await PostgresServer.fromEnvironment().withSchema { database in
             let log = RecordedLog()
-            let admin = try await PostgresConnection.connect(database, logger: log.logger)
-            let schema = try await admin.query(PostgresStatement.once("SELECT current_schema()::text")())
-            try await Migrator(schema: try schema[0].string(0)).apply(orderMigrations, on: admin)
-            await admin.close()
+            try await database.migrate(orderMigrations)
             let pool = PostgresPool(configuration: database, logger: log.logger)
             let relay = OutboxRelay(
                 service: "orders", database: database, pool: pool,

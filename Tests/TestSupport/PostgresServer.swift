@@ -100,3 +100,13 @@ package struct PostgresServer: Sendable {
         "test_\(String(UInt64.random(in: 0...UInt64.max), radix: 36))"
     }
 }
+
+extension PostgresConfiguration {
+    /// Brings the schema in which unqualified names are found up to date.
+    package func migrate(_ migrations: [Migration]) async throws {
+        try await PostgresConnection.with(self, logger: RecordedLog().logger) { connection in
+            let schema = try await connection.query(PostgresStatement.once("SELECT current_schema()::text")())
+            _ = try await Migrator(schema: try schema[0].string(0)).apply(migrations, on: connection)
+        }
+    }
+}

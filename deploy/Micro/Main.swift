@@ -14,9 +14,8 @@ import Glibc
         }
     }
 
-    private static func run(_ steps: [Step], _ arguments: [String]) async throws {
-        let names = arguments.filter { !$0.hasPrefix("-") }
-        guard names.count == arguments.count, Set(names).isSubset(of: steps.map(\.name)) else {
+    private static func run(_ steps: [Step], _ names: [String]) async throws {
+        guard Set(names).isSubset(of: steps.map(\.name)) else {
             write(
                 "usage: micro [STEP]...\nsteps: \(steps.map(\.name).joined(separator: ", "))\n",
                 to: STDERR_FILENO)

@@ -7,9 +7,6 @@ import TestSupport
 
 /// An outbox with rows for a relay, in a schema of its own.
 struct OutboxBench: Sendable {
-    /// What the relay takes at once at most.
-    static let rows = 2000
-
     private let pool: PostgresPool
     private let store: OutboxStore
     /// Of a window with as many rows.
@@ -18,11 +15,8 @@ struct OutboxBench: Sendable {
     static func with(_ body: @Sendable (OutboxBench) async throws -> Void) async throws {
         let logger = RecordedLog().logger
         try await PostgresServer.fromEnvironment().withSchema { database in
+            try await database.migrate([messagingMigration, outboxPartitions(number: 2)])
             try await PostgresConnection.with(database, logger: logger) { connection in
-                let schema = try await connection.query(
-                    PostgresStatement.once("SELECT current_schema()::text")())
-                try await Migrator(schema: try schema[0].string(0)).apply(
-                    [messagingMigration, outboxPartitions(number: 2)], on: connection)
                 let pool = PostgresPool(configuration: database, logger: logger)
                 do {
                     try await body(OutboxBench(pool, connection))
@@ -40,7 +34,7 @@ struct OutboxBench: Sendable {
         try await KafkaCluster(id: "micro").admit(policy: .stop, pool: pool)
         store = OutboxStore(connection: connection, clusterID: "micro")
         guard var cursor = try await store.takeCursor() else { throw NoCursor() }
-        try await Self.append([OutgoingEvent](repeating: Step.event(), count: Self.rows), to: pool)
+        try await Self.append([OutgoingEvent](repeating: Step.event(), count: OutboxRelay.batchMax), to: pool)
         cursor.until = try await store.read(after: cursor, limit: 1).until
         self.cursor = cursor
     }
@@ -54,8 +48,8 @@ struct OutboxBench: Sendable {
 
     /// Reads all rows, as the relay does.
     func read() async throws {
-        let (rows, _) = try await store.read(after: cursor, limit: Self.rows)
-        precondition(rows.count == Self.rows, "\(rows.count) rows")
+        let (rows, _) = try await store.read(after: cursor, limit: OutboxRelay.batchMax)
+        precondition(rows.count == OutboxRelay.batchMax, "\(rows.count) rows")
     }
 }
 

@@ -56,7 +56,7 @@ extension Step {
                 }
             },
             Step("read-for-relay") { count in
-                for _ in 0...count / OutboxBench.rows { try await outbox.read() }
+                for _ in 0...count / OutboxRelay.batchMax { try await outbox.read() }
             },
         ]
     }
