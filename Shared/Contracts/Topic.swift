@@ -18,8 +18,11 @@ package struct Topic: Hashable, Sendable {
     /// The same everywhere, so that one order lands on the same partition number in every topic and an
     /// instance that owns a partition owns all of that order.
     ///
+    /// It is also the most instances of a service that have something to do. More are dear: librdkafka sends a request
+    /// for each partition that has something new, and each fetch names all that a service hears.
+    ///
     /// Changing it moves keys: make new topics instead.
-    package static let partitions: Int32 = 12
+    package static let partitions: Int32 = 6
 }
 
 extension Topic {

@@ -89,7 +89,7 @@ struct ClientHandle: Sendable {
         return code == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : text(message)
     }
 
-    /// Asks a broker for the cluster's id; blocks.
+    /// The cluster's id by its last answer about topics; blocks until there was one.
     func clusterID(timeout: Duration) throws(KafkaError) -> String {
         guard let id = rd_kafka_clusterid(pointer, timeout.milliseconds) else { throw .timedOut }
         defer { rd_kafka_mem_free(pointer, id) }

@@ -139,11 +139,14 @@ package final class KafkaProducer: Sendable {
         }
     }
 
-    /// The id of the cluster, which says whether a durable cursor belongs to it.
+    /// The id of the cluster as its last answer about topics had it, which says whether a durable cursor belongs to it.
     ///
     /// - Throws: `.timedOut` when no broker answers; try again.
     package func clusterID(timeout: Duration) async throws(KafkaError) -> String {
-        try await blockingCalls.run { [self] () throws(KafkaError) in
+        // Asked for with every window, and nearly always known: a thread that may block costs two more switches. Under
+        // the lock, since `close` ends the client once it has had it.
+        if let known = state.withLock({ $0.isClosed ? nil : try? client.clusterID(timeout: .zero) }) { return known }
+        return try await blockingCalls.run { [self] () throws(KafkaError) in
             guard !state.withLock(\.isClosed) else { throw .closed }
             return try client.clusterID(timeout: timeout)
         }

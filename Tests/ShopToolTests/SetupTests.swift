@@ -10,7 +10,7 @@ import Testing
 @Suite("What setup makes", .serialized) struct SetupTests {
     @Test func `topics are made as the table says`() {
         let created = TopicSetup.specification(of: .ordersCreated, replication: 1)
-        #expect(created.partitions == 12)
+        #expect(created.partitions == 6)
         #expect(created.config == ["cleanup.policy": "delete", "retention.ms": "604800000"])
         let stock = TopicSetup.specification(of: .inventoryStock, replication: 3)
         #expect(stock.config == ["cleanup.policy": "compact", "min.insync.replicas": "2"])
@@ -21,7 +21,7 @@ import Testing
         let cluster = try MockCluster(brokers: 1, logger: logger)
         defer { cluster.close() }
         for topic in Topic.all {
-            try cluster.createTopic(topic.name, partitions: topic == .ordersCreated ? 4 : 12)
+            try cluster.createTopic(topic.name, partitions: topic == .ordersCreated ? 4 : Topic.partitions)
         }
         let admin = try KafkaAdmin(
             configuration: KafkaConfiguration(bootstrapServers: cluster.bootstrapServers, clientID: "test"),
