@@ -60,7 +60,7 @@ package final class OutboxRelay: Sendable {
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await pulse(self.wake, every: .milliseconds(50), until: self.stop) }
-            group.addTask { await self.relay() }
+            group.addTask(priority: .high) { await self.relay() }
             group.addTask { await self.tick() }
             group.addTask { await self.retain() }
         }
