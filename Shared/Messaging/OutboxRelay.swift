@@ -16,16 +16,20 @@ package final class OutboxRelay: Sendable {
     /// How long a relay with nothing to publish may not have noticed that it was deposed or rewound, and one that waits for
     /// an acknowledgement that the cluster is another.
     static let lookInterval = Duration.seconds(1)
-
     private let service: String
     private let database: PostgresConfiguration
     private let leadTimeout: Duration
+    private let pollInterval: Duration
     private let kafka: KafkaConfiguration
     private let policy: KafkaCluster.Policy
     private let logger: Logger
     private let pool: PostgresPool
     private let stop = StopFlag()
     private let wake = Signal()
+    /// Wakes the leader where it is another process.
+    private let channel: InstanceChannel
+    private let announce = Signal()
+    private let listening: PostgresConfiguration
     private let written = Atomic(false)
     private let retention: OutboxRetention
     /// The cluster this process publishes to, while it leads.
@@ -39,11 +43,15 @@ package final class OutboxRelay: Sendable {
     ///   - keep: how long an event stays in the outbox after it was published.
     ///   - leadTimeout: how long a leader may be silent, because its process stands still or the network swallows what it
     ///     says, until the server ends its connection and another leads.
+    ///   - pollInterval: how often a leader that nobody wakes looks for what an instance wrote that ended before it could
+    ///     say so.
     package init(
         service: String, database: PostgresConfiguration, pool: PostgresPool, kafka: KafkaConfiguration,
         policy: KafkaCluster.Policy, keep: Duration = .seconds(7 * 86_400),
-        leadTimeout: Duration = .seconds(10), logger: Logger
+        leadTimeout: Duration = .seconds(10), pollInterval: Duration = .seconds(1), logger: Logger
     ) {
+        self.listening = database
+        self.channel = InstanceChannel("\(service).outbox")
         var database = database
         database.idleSessionTimeout = leadTimeout
         self.retention = OutboxRetention(pool: pool, keep: keep, logger: logger)
@@ -51,6 +59,7 @@ package final class OutboxRelay: Sendable {
         self.policy = policy
         self.database = database
         self.leadTimeout = leadTimeout
+        self.pollInterval = pollInterval
         self.pool = pool
         self.kafka = kafka
         self.logger = logger
@@ -58,24 +67,41 @@ package final class OutboxRelay: Sendable {
 
     /// Relays until `close()`; takes the loss of Postgres, of Kafka and of the lead in its stride.
     package func run() async {
+        // Ends with this scope at the latest, and is cancelled by it.
+        async let _ = pulse(wake, every: pollInterval, until: stop)
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await pulse(self.wake, every: .milliseconds(50), until: self.stop) }
+            group.addTask { await self.announcing() }
             group.addTask(priority: .high) { await self.relay() }
             group.addTask { await self.tick() }
             group.addTask { await self.retain() }
         }
     }
 
-    /// Says that a transaction with events has committed: the relay reads them at once instead of at its next poll.
+    /// Says that a transaction with events has committed: the relay that leads, here or in another process, reads them
+    /// at once.
     package func eventsWritten() {
         written.store(true, ordering: .releasing)
-        wake.wake()
+        if leading.withLock({ $0 }) == nil { announce.wake() } else { wake.wake() }
     }
 
     /// Ends `run()` after the window in hand.
     package func close() {
         stop.set()
         wake.wake()
+        announce.wake()
+    }
+
+    /// Tells the leader of what this process wrote; what comes while it is being told is one more telling.
+    private func announcing() async {
+        while true {
+            await announce.wait()
+            if stop.isSet { return }
+            do {
+                try await channel.say(in: pool)
+            } catch {
+                logger.debug("the leading relay not told", metadata: [LogKey.error: "\(error)"])
+            }
+        }
     }
 
     /// Keeps a snapshot for each second in which this process wrote events.
@@ -137,6 +163,11 @@ package final class OutboxRelay: Sendable {
                     begun()
                     self.leading.withLock { $0 = cluster.id }
                     group.addTask { await self.watch(cluster, producer) }
+                    group.addTask {
+                        await self.channel.listen(database: self.listening, logger: self.logger) { _ in
+                            self.wake.wake()
+                        }
+                    }
                     try await self.publish(to: cluster, by: producer, from: connection)
                     group.cancelAll()
                 }

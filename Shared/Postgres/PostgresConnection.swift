@@ -104,6 +104,19 @@ package actor PostgresConnection {
         }
     }
 
+    /// Waits for what others say by NOTIFY on the channels that this connection listens to.
+    ///
+    /// The connection can do nothing else meanwhile.
+    ///
+    /// - Returns: the payloads, none when the time is up; what was said while nobody waited is kept.
+    /// - Throws: as `query` does.
+    package func notifications(within time: Duration) async throws(PostgresError) -> [String] {
+        try await interruptible { () throws(PostgresError) in
+            guard let session else { throw .closed }
+            return try session.notifications(deadline: .now + time)
+        }
+    }
+
     /// Says goodbye to the server, which rolls back what is open; calls after it throw `.closed`.
     package func close() {
         session?.close()

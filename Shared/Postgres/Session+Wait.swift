@@ -57,6 +57,23 @@ extension Session {
         }
     }
 
+    /// Waits for what comes by NOTIFY, and returns the payloads; none when the time is up.
+    func notifications(deadline: ContinuousClock.Instant) throws(PostgresError) -> [String] {
+        guard let handle else { throw .closed }
+        var payloads: [String] = []
+        while true {
+            while let notification = PQnotifies(handle) {
+                payloads.append(String(cString: notification.pointee.extra))
+                PQfreemem(notification)
+            }
+            let remaining = (deadline - .now).wholeMilliseconds
+            guard payloads.isEmpty, remaining > 0 else { return payloads }
+            let seen = cpg_wait(PQsocket(handle), 1, 0, interrupt.descriptor, Int32(clamping: remaining))
+            if seen & CPG_INTERRUPTED != 0 { throw giveUp(.cancelled) }
+            if seen & CPG_READABLE != 0, PQconsumeInput(handle) == 0 { throw lose(handle) }
+        }
+    }
+
     /// The connection is broken: says why, as far as the server has told.
     func lose(_ handle: OpaquePointer, after error: ServerError? = nil) -> PostgresError {
         let reason = error?.description ?? oneLine(String(cString: PQerrorMessage(handle)))

@@ -12,6 +12,8 @@ package struct ServiceCore: Sendable {
     package let configuration: Configuration
     package let logger: Logger
     package let pool: PostgresPool
+    /// For a connection of one's own.
+    package let database: PostgresConfiguration
     /// Call `eventsWritten()` after each commit outside of the consumer that wrote to the outbox.
     package let relay: OutboxRelay
 }
@@ -183,6 +185,7 @@ extension ServiceContext {
 
     package var core: ServiceCore {
         get throws {
+            let database = database
             let pool = PostgresPool(configuration: database, logger: logger)
             var relaying = database
             relaying.settings["synchronous_commit"] = "off"
@@ -190,7 +193,8 @@ extension ServiceContext {
                 service: service, database: relaying, pool: pool, kafka: try kafka, policy: policy,
                 keep: .seconds(configuration[CommonKeys.outboxRetentionDays] * 86_400), logger: logger)
             return ServiceCore(
-                name: service, configuration: configuration, logger: logger, pool: pool, relay: relay)
+                name: service, configuration: configuration, logger: logger, pool: pool, database: database,
+                relay: relay)
         }
     }
 

@@ -12,7 +12,7 @@ struct OutboxRelayTests {
 
     /// Runs relays beside the body, and ends them after it.
     private func with(
-        _ names: [String], leadTimeout: Duration = .seconds(10),
+        _ names: [String], leadTimeout: Duration = .seconds(10), pollInterval: Duration = .seconds(1),
         _ body: (MessagingHouse, MockKafka, FaultProxy, [OutboxRelay]) async throws -> Void
     ) async throws {
         try await MessagingHouse.with { house in
@@ -26,7 +26,8 @@ struct OutboxRelayTests {
                     database.applicationName = name
                     return OutboxRelay(
                         service: "orders", database: database, pool: house.pool, kafka: kafka.configuration,
-                        policy: .stop, leadTimeout: leadTimeout, logger: house.log.logger)
+                        policy: .stop, leadTimeout: leadTimeout, pollInterval: pollInterval,
+                        logger: house.log.logger)
                 }
                 try await withThrowingTaskGroup(of: Void.self) { tasks in
                     for relay in relays { tasks.addTask { await relay.run() } }
@@ -197,6 +198,15 @@ struct OutboxRelayTests {
                 let versions = records.map(\.seen).filter { $0.key == key }.map(\.version)
                 #expect(versions == [1, 2, 3, 4, 1, 2, 3, 4])
             }
+        }
+    }
+
+    @Test func `what another instance wrote is published at once`() async throws {
+        try await with(["relay one", "relay two"], pollInterval: .seconds(3600)) { house, kafka, _, relays in
+            try await makeLeader("relay one", house)
+            try await write(1, house, waking: [relays[1]])
+            let records = try await kafka.read(.ordersCancelled, until: isComplete(1))
+            #expect(records.count == 5)
         }
     }
 }

@@ -23,6 +23,25 @@ struct EndingTests {
         }
     }
 
+    @Test func `a client hears the end that another instance has committed`() async throws {
+        try await OrdersUnderTest.run(lookInterval: .seconds(3600)) { orders in
+            let waiters = OrderWaiters()
+            let other = OrderCommandHandler(waiters: waiters, logger: orders.log.logger)
+            let stop = StopFlag()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await orders.run(waiters, until: stop) }
+                defer { stop.set() }
+                // The first may be found as the instance begins to listen.
+                for key in ["one", "two"] {
+                    let id = try OrderAnswer(await orders.post(tea(), key: key)).id
+                    async let ending = orders.waiters.wait(for: id, until: .now + .seconds(30))
+                    try await orders.hear([.order(id, .paymentCaptured)], by: other)
+                    #expect(await ending?.status == "confirmed")
+                }
+            }
+        }
+    }
+
     @Test func `a client that waited long enough gets the order as it stands`() async throws {
         try await OrdersUnderTest.run { orders in
             let response = await orders.post(tea(), wait: 0)

@@ -15,15 +15,20 @@ import Testing
 /// The service's parts in a schema of their own, without Kafka: what would go there is read from the outbox.
 struct OrdersUnderTest: Sendable {
     let pool: PostgresPool
+    let database: PostgresConfiguration
+    let waiters: OrderWaiters
     let commands: OrderCommandHandler
     let sweeper: DeadlineSweeper
     let router: Router
     let log: RecordedLog
 
-    /// - Parameter deadline: how long an order may take.
-    static func run(deadline: Duration = .seconds(60), _ body: (OrdersUnderTest) async throws -> Void)
-        async throws
-    {
+    /// - Parameters:
+    ///   - deadline: how long an order may take.
+    ///   - lookInterval: how often to look for ends that nobody told of.
+    static func run(
+        deadline: Duration = .seconds(60), lookInterval: Duration = .seconds(1),
+        _ body: (OrdersUnderTest) async throws -> Void
+    ) async throws {
         try await PostgresServer.fromEnvironment().withSchema { database in
             let log = RecordedLog()
             try await database.migrate(orderMigrations)
@@ -32,7 +37,7 @@ struct OrdersUnderTest: Sendable {
                 service: "orders", database: database, pool: pool,
                 kafka: KafkaConfiguration(bootstrapServers: "unused.invalid:9092", clientID: "orders"),
                 policy: .stop, logger: log.logger)
-            let waiters = OrderWaiters()
+            let waiters = OrderWaiters(lookInterval: lookInterval)
             let commands = OrderCommandHandler(waiters: waiters, logger: log.logger)
             let placement = OrderPlacement(pool: pool, relay: relay, deadline: deadline)
             let placements = GroupCommit(batchMax: 256, waitingMax: 1024) { try await placement.write($0) }
@@ -40,14 +45,14 @@ struct OrdersUnderTest: Sendable {
                 pool: pool, relay: relay, commands: commands, placements: placements, waiters: waiters,
                 logger: log.logger)
             let orders = OrdersUnderTest(
-                pool: pool, commands: commands,
+                pool: pool, database: database, waiters: waiters, commands: commands,
                 sweeper: DeadlineSweeper(
                     pool: pool, relay: relay, commands: commands, deadline: deadline, logger: log.logger),
                 router: Router(routes: routes.routes, logger: log.logger), log: log)
             let stop = StopFlag()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await placements.run() }
-                group.addTask { await waiters.run(pool: pool, logger: log.logger, until: stop) }
+                group.addTask { await orders.run(waiters, until: stop) }
                 defer {
                     placements.close()
                     stop.set()
@@ -66,9 +71,16 @@ struct OrdersUnderTest: Sendable {
             sku: sku, name: sku, price: Money(amount: price, currency: .eur), available: 10, version: version)
     }
 
+    func run(_ waiters: OrderWaiters, until stop: StopFlag) async {
+        await waiters.run(pool: pool, database: database, logger: log.logger, until: stop)
+    }
+
     /// Handles a batch as the consumer does, offsets aside.
+    ///
+    /// - Parameter commands: another instance's; this one's where none is given.
     @discardableResult
-    func hear(_ messages: [IncomingEvent]) async throws -> Handled {
+    func hear(_ messages: [IncomingEvent], by commands: OrderCommandHandler? = nil) async throws -> Handled {
+        let commands = commands ?? self.commands
         let batch = messages.map { Incoming(event: .heard, message: $0) }
         let handled = try await pool.transaction { transaction in
             let handled = try await commands.handle(batch, in: transaction)

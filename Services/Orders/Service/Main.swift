@@ -32,8 +32,11 @@ import ServiceRuntime
             workers: [
                 Worker("placements", run: { await placements.run() }, stop: { placements.close() }),
                 Worker(
-                    "waiters", run: { await waiters.run(pool: core.pool, logger: core.logger, until: stop) },
-                    stop: { stop.set() }),
+                    "waiters",
+                    run: {
+                        await waiters.run(
+                            pool: core.pool, database: core.database, logger: core.logger, until: stop)
+                    }, stop: { stop.set() }),
                 Worker("deadlines", run: { await sweeper.run(until: stop) }, stop: { stop.set() }),
                 Worker("idempotency keys", run: { await expiry.run(until: stop) }, stop: { stop.set() }),
             ],

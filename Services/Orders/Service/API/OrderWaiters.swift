@@ -15,7 +15,8 @@ struct OrderEnding: Sendable {
 
 /// Clients that wait for the end of an order (`Prefer: wait`): woken by the commit that ends it, or by their time.
 ///
-/// What another instance commits is found by one query over all waited-for ids, four times a second.
+/// An end that nobody waits for here may be waited for in another instance, so the others are told. What they were not
+/// told is found by one query over all waited-for ids, once a second.
 final class OrderWaiters: Sendable {
     private struct Waiter {
         let id: UInt64
@@ -28,7 +29,22 @@ final class OrderWaiters: Sendable {
         var last: UInt64 = 0
     }
 
+    private static let channel = InstanceChannel("orders.ended")
+    /// How late a client may be told that its time is up.
+    private static let expiryInterval = Duration.milliseconds(250)
+    /// The ids in one payload, each with a comma.
+    private static let announcedMax = InstanceChannel.payloadMax / 37
+    /// The most that may wait to be announced: where the database is away, the others look for themselves.
+    private static let unsaidMax = 10_000
+
     private let state = Mutex(State())
+    /// Ends that nobody waited for here.
+    private let unsaid = Mutex<[Identifier]>([])
+    private let announce = Signal()
+    private let lookInterval: Duration
+
+    /// - Parameter lookInterval: how often to look for ends that nobody told of.
+    init(lookInterval: Duration = .seconds(1)) { self.lookInterval = lookInterval }
 
     /// How `order` ended; nil when the time is up, or somebody gave up waiting for it.
     ///
@@ -50,14 +66,29 @@ final class OrderWaiters: Sendable {
         }
     }
 
+    /// Says that a commit of this process has ended orders.
     func notify(_ endings: [OrderEnding]) {
+        let others = wake(endings)
+        guard !others.isEmpty else { return }
+        unsaid.withLock { if $0.count < Self.unsaidMax { $0 += others } }
+        announce.wake()
+    }
+
+    /// Wakes who waits for these, and returns the orders that nobody waits for here.
+    @discardableResult
+    private func wake(_ endings: [OrderEnding]) -> [Identifier] {
+        var others: [Identifier] = []
         let woken = state.withLock { state in
-            guard !state.waiters.isEmpty else { return [(Waiter, OrderEnding)]() }
-            return endings.flatMap { ending in
-                (state.waiters.removeValue(forKey: ending.id) ?? []).map { ($0, ending) }
+            endings.flatMap { ending in
+                guard let waiters = state.waiters.removeValue(forKey: ending.id) else {
+                    others.append(ending.id)
+                    return [(Waiter, OrderEnding)]()
+                }
+                return waiters.map { ($0, ending) }
             }
         }
         for (waiter, ending) in woken { waiter.continuation.resume(returning: ending) }
+        return others
     }
 
     private func release(_ id: UInt64, of order: Identifier) {
@@ -71,19 +102,63 @@ final class OrderWaiters: Sendable {
     }
 
     /// Looks after those whose time is up and those whose order ended elsewhere, until `stop`; then lets all go.
-    func run(pool: PostgresPool, logger: Logger, until stop: StopFlag) async {
-        while !stop.isSet {
-            try? await Task.sleep(for: .milliseconds(250))
-            expire(at: .now)
-            let ids = state.withLock { Array($0.waiters.keys) }
-            guard !ids.isEmpty else { continue }
-            do {
-                notify(try await OrderQueries.ended(ids, in: pool))
-            } catch {
-                logger.debug("waited-for orders not read", metadata: [LogKey.error: "\(error)"])
+    ///
+    /// - Parameter database: for a connection that hears of ends elsewhere.
+    func run(
+        pool: PostgresPool, database: PostgresConfiguration, logger: Logger, until stop: StopFlag
+    ) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.announcing(in: pool, logger) }
+            group.addTask {
+                await Self.channel.listen(database: database, logger: logger) { payloads in
+                    let named = payloads.flatMap { $0.split(separator: ",").compactMap(Identifier.init) }
+                    await self.look(for: payloads.isEmpty ? nil : named, in: pool, logger)
+                }
             }
+            var looked = ContinuousClock.now
+            while !stop.isSet {
+                try? await Task.sleep(for: Self.expiryInterval)
+                expire(at: .now)
+                guard looked + lookInterval <= .now else { continue }
+                await look(for: nil, in: pool, logger)
+                looked = .now
+            }
+            group.cancelAll()
+            announce.wake()
         }
         expire(at: .now + .seconds(86_400))
+    }
+
+    /// Wakes those whose order has ended, of these or of all that are waited for.
+    private func look(for ids: [Identifier]?, in pool: PostgresPool, _ logger: Logger) async {
+        let waited = state.withLock { state in
+            ids.map { $0.filter { state.waiters[$0] != nil } } ?? Array(state.waiters.keys)
+        }
+        guard !waited.isEmpty else { return }
+        do {
+            wake(try await OrderQueries.ended(waited, in: pool))
+        } catch {
+            logger.debug("waited-for orders not read", metadata: [LogKey.error: "\(error)"])
+        }
+    }
+
+    private func announcing(in pool: PostgresPool, _ logger: Logger) async {
+        while true {
+            await announce.wait()
+            if Task.isCancelled { return }
+            let ids = unsaid.withLock { unsaid in
+                defer { unsaid = [] }
+                return unsaid
+            }
+            let payloads = stride(from: 0, to: ids.count, by: Self.announcedMax).map { start in
+                ids[start...].prefix(Self.announcedMax).map(\.description).joined(separator: ",")
+            }
+            do {
+                try await Self.channel.say(payloads, in: pool)
+            } catch {
+                logger.debug("ends not announced", metadata: [LogKey.error: "\(error)"])
+            }
+        }
     }
 
     private func expire(at now: ContinuousClock.Instant) {
