@@ -20,16 +20,3 @@ package struct Backoff: Sendable {
 
     package mutating func reset() { attempt = 0 }
 }
-
-extension StopFlag {
-    /// Sleeps for `duration`, but looks at the flag often enough that a stop isn't held up by a long wait.
-    ///
-    /// Cancelling the task ends it too: loops around it look at both.
-    package func sleep(_ duration: Duration) async {
-        let clock = ContinuousClock()
-        let end = clock.now + duration
-        while !isSet, !Task.isCancelled, clock.now < end {
-            try? await Task.sleep(for: min(.milliseconds(100), end - clock.now))
-        }
-    }
-}

@@ -186,7 +186,7 @@ package final class OutboxRelay: Sendable {
     /// Gives up on records that a broker which is away has not acknowledged some seconds after the stop was asked for;
     /// they stay in the outbox.
     private func abandon(_ producer: KafkaProducer) async {
-        while !stop.isSet, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(100)) }
+        while !stop.isSet, !Task.isCancelled { await stop.sleep(.seconds(3600)) }
         try? await Task.sleep(for: Self.stopGrace)
         if !Task.isCancelled { await producer.close(timeout: .zero) }
     }

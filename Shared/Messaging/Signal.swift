@@ -56,11 +56,38 @@ package func pulse(_ signal: Signal, every interval: Duration, until stop: StopF
 ///
 /// Set once, never cleared.
 package final class StopFlag: Sendable {
+    private struct Sleepers {
+        var tasks: [UInt64: Task<Void, Never>] = [:]
+        var last: UInt64 = 0
+    }
+
     private let flag = Atomic(false)
+    private let sleepers = Mutex(Sleepers())
 
     package init() {}
 
     package var isSet: Bool { flag.load(ordering: .acquiring) }
 
-    package func set() { flag.store(true, ordering: .releasing) }
+    package func set() {
+        flag.store(true, ordering: .releasing)
+        for sleeper in sleepers.withLock({ Array($0.tasks.values) }) { sleeper.cancel() }
+    }
+
+    /// Sleeps for `duration`, or until a stop or the cancellation of the task: loops around it look at both.
+    package func sleep(_ duration: Duration) async {
+        let sleeper = Task { _ = try? await Task.sleep(for: duration) }
+        let id = sleepers.withLock { sleepers in
+            sleepers.last += 1
+            sleepers.tasks[sleepers.last] = sleeper
+            return sleepers.last
+        }
+        // A stop that came before the sleeper was known has not ended it.
+        if isSet { sleeper.cancel() }
+        await withTaskCancellationHandler {
+            await sleeper.value
+        } onCancel: {
+            sleeper.cancel()
+        }
+        sleepers.withLock { $0.tasks[id] = nil }
+    }
 }
