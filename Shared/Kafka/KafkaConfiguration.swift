@@ -28,7 +28,7 @@ package struct KafkaConfiguration: Sendable {
 
     package init(
         bootstrapServers: String, clientID: String, securitySettings: [String: String] = [:],
-        fetchWaitMilliseconds: Int = 100, lingerMilliseconds: Double = 0
+        fetchWaitMilliseconds: Int = 500, lingerMilliseconds: Double = 0
     ) {
         self.bootstrapServers = bootstrapServers
         self.clientID = clientID

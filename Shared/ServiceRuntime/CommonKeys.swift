@@ -11,7 +11,7 @@ package enum CommonKeys {
         "KAFKA_BOOTSTRAP_SERVERS", default: "localhost:9092",
         "host:port of Kafka brokers, separated by commas")
     package static let kafkaFetchWaitMilliseconds = ConfigurationKey.integer(
-        "KAFKA_FETCH_WAIT_MS", default: 100, in: 1...5000,
+        "KAFKA_FETCH_WAIT_MS", default: 500, in: 1...5000,
         "how long a broker keeps an idle fetch; 5 for the local broker, which answers none earlier")
     package static let kafkaSessionTimeoutMilliseconds = ConfigurationKey.integer(
         "KAFKA_SESSION_TIMEOUT_MS", default: 10_000, in: 1000...60_000,

@@ -39,7 +39,7 @@ package struct Settings: Sendable {
     }
 
     /// A broker without long polls has to be asked often.
-    package var fetchWaitMilliseconds: Int { brokerKind == .local ? 5 : 100 }
+    package var fetchWaitMilliseconds: Int { brokerKind == .local ? 5 : 500 }
 }
 
 /// The URL of a database on the test's server.
