@@ -106,7 +106,10 @@ package final class Janitor: Sendable {
     }
 }
 
-/// Starts a program in a process group of its own, so that Ctrl-C is ours to handle.
+/// Starts a program in a session of its own, as `deploy/up` does, so that Ctrl-C is ours to handle.
+///
+/// Linux shares out its processors by session (`sched(7)`, autogroup): in ours, the services would have to share one share
+/// with hundreds of customers.
 ///
 /// Not `Process` of Foundation: it learns of an end by a descriptor that siblings may have inherited, and then doesn't.
 ///
@@ -130,8 +133,8 @@ private func spawn(
     var none = sigset_t()
     sigemptyset(&none)
     posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setpgroup(&attributes, 0)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
+    // POSIX_SPAWN_SETSID, which glibc's header shows only to those who ask for all of GNU.
+    posix_spawnattr_setflags(&attributes, Int16(0x80 | POSIX_SPAWN_SETSIGMASK))
     let arguments = ([path] + words).map { strdup($0) } + [nil]
     let variables = environment.map { strdup("\($0)=\($1)") } + [nil]
     defer { for text in arguments + variables { free(text) } }
