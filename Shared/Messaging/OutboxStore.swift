@@ -90,9 +90,10 @@ package struct OutboxStore: Sendable {
         "outbox_tick.next",
         """
         SELECT snapshot::text FROM (
-            SELECT at, snapshot FROM outbox_tick
-            WHERE pg_snapshot_xmax(snapshot) > pg_snapshot_xmax($1::text::pg_snapshot) ORDER BY at LIMIT $2
-        ) AS ahead ORDER BY at DESC LIMIT 1
+            SELECT snapshot FROM outbox_tick
+            WHERE pg_snapshot_xmax(snapshot) > pg_snapshot_xmax($1::text::pg_snapshot)
+            ORDER BY pg_snapshot_xmax(snapshot) LIMIT $2
+        ) AS ahead ORDER BY pg_snapshot_xmax(snapshot) DESC LIMIT 1
         """)
 
     /// True when this connection is the service's one relay; held until the connection ends.

@@ -38,6 +38,7 @@ struct MessagingHouse: Sendable {
             do {
                 try await database.migrate([
                     messagingMigration, outboxPartitions(number: 2, width: partition),
+                    outboxTicksInOrder(number: 3),
                 ])
                 try await house.withConnection { try await $0.run(tables) }
                 try await body(house)

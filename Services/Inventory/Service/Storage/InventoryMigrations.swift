@@ -54,4 +54,5 @@ let inventoryMigrations: [Migration] = [
             CREATE INDEX restock_by_age ON restock USING brin (created_at);
             """),
     outboxPartitions(number: 3),
+    outboxTicksInOrder(number: 4),
 ]

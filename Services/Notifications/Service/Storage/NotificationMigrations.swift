@@ -35,4 +35,5 @@ let notificationMigrations: [Migration] = [
             CREATE INDEX message_pending ON message (next_attempt_at) WHERE status = 'pending';
             """),
     outboxPartitions(number: 3),
+    outboxTicksInOrder(number: 4),
 ]

@@ -55,4 +55,5 @@ let orderMigrations: [Migration] = [
             ) WITH (fillfactor = 50);
             """),
     outboxPartitions(number: 3),
+    outboxTicksInOrder(number: 4),
 ]

@@ -77,4 +77,5 @@ let paymentMigrations: [Migration] = [
                     ('customer', CASE kind WHEN 'capture' THEN -1 ELSE 1 END)) AS side (account, sign);
             """),
     outboxPartitions(number: 3),
+    outboxTicksInOrder(number: 4),
 ]
