@@ -16,6 +16,8 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
     static var batchMax: Int { 250 }
     /// How long a consumer that hears nothing may not have noticed that the cluster is another.
     static var lookInterval: Duration { .seconds(1) }
+    /// How often Kafka gets the copy of offsets that have not changed, since it may not have taken the last.
+    static var copyInterval: Duration { .seconds(30) }
 
     private let service: String
     private let topics: [Topic]
@@ -118,7 +120,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
     ) async throws {
         let offsets = ConsumerOffsets(clusterID: cluster.id)
         var claims: [TopicPartition: ConsumerOffsets.Claim] = [:]
-        var committed = ContinuousClock.now
+        var copied: (positions: [TopicPartition: Int64], at: ContinuousClock.Instant) = ([:], .now)
         var lastLook = ContinuousClock.now
         while !stop.isSet {
             // On a cluster that was made anew there may be no record, and no topic, by which to notice.
@@ -142,9 +144,12 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
                     progressing()
                 }
                 // A copy for the tools that show lag, which read Kafka; ours is in Postgres.
-                if committed.duration(to: .now) > .seconds(1) {
-                    await consumer.commit(claims.filter { $0.value.next > 0 }.mapValues(\.next))
-                    committed = .now
+                let age = copied.at.duration(to: .now)
+                guard age > .seconds(1) else { continue }
+                let positions = claims.filter { $0.value.next > 0 }.mapValues(\.next)
+                if positions != copied.positions || age > Self.copyInterval {
+                    await consumer.commit(positions)
+                    copied = (positions, .now)
                 }
             }
         }
