@@ -1,5 +1,6 @@
 import Contracts
 package import Kafka
+import Kernel
 package import Observability
 package import Postgres
 import Synchronization
@@ -34,6 +35,7 @@ package final class OutboxRelay: Sendable {
     private let retention: OutboxRetention
     /// The cluster this process publishes to, while it leads.
     private let leading = Mutex<String?>(nil)
+    private let delay = Mutex(PublishDelay(at: .now()))
 
     /// - Parameters:
     ///   - database: the relay opens one connection of its own, with `synchronous_commit=off`: all it writes is its
@@ -83,6 +85,11 @@ package final class OutboxRelay: Sendable {
         written.store(true, ordering: .releasing)
         if leading.withLock({ $0 }) == nil { announce.wake() } else { wake.wake() }
     }
+
+    /// Whether Kafka takes events, but later than it should: more of them would only wait, too, and all the longer.
+    ///
+    /// Known to the leading process alone. What a new leader finds, or a rewind brings, doesn't count.
+    package var isBehind: Bool { delay.withLock { $0.isTooLong(at: .now()) } }
 
     /// Ends `run()` after the window in hand.
     package func close() {
@@ -152,7 +159,10 @@ package final class OutboxRelay: Sendable {
             }
             let producer = try KafkaProducer(configuration: kafka, logger: logger)
             do {
-                defer { leading.withLock { $0 = nil } }
+                defer {
+                    leading.withLock { $0 = nil }
+                    delay.withLock { $0 = PublishDelay(at: .now()) }
+                }
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { await self.abandon(producer) }
                     group.addTask { await self.hold(connection, producer) }
@@ -223,6 +233,7 @@ package final class OutboxRelay: Sendable {
         guard var cursor = try await store.takeCursor() else { throw DeposedError() }
         var catchUp = CatchUp()
         cursor.until = try await store.nextTick(after: cursor, number: catchUp.ticks)
+        var isCatchingUp = cursor.until != nil
         var (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
         var lastLook = ContinuousClock.now
         while true {
@@ -230,7 +241,9 @@ package final class OutboxRelay: Sendable {
                 #if FAIL_POINTS
                     FailPoint.relaySending.reached(size: rows.count)
                 #endif
+                if !isCatchingUp { delay.withLock { $0.send(rows.count, oldest: rows[0].event.time) } }
                 try await send(rows, with: producer)
+                delay.withLock { $0.acknowledge(at: .now()) }
                 #if FAIL_POINTS
                     FailPoint.relaySent.reached(size: rows.count)
                 #endif
@@ -245,6 +258,7 @@ package final class OutboxRelay: Sendable {
             }
             guard let end = until ?? cursor.until else {
                 if stop.isSet { return }
+                delay.withLock { $0 = PublishDelay(at: .now()) }
                 await wake.wait()
                 (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
                 // Moving the cursor tells that somebody has rewound it, but with nothing to publish it never moves.
@@ -261,6 +275,7 @@ package final class OutboxRelay: Sendable {
             try await store.move(&cursor, to: end)
             catchUp.endWindow(batch: Self.batchMax)
             cursor.until = try await store.nextTick(after: cursor, number: catchUp.ticks)
+            isCatchingUp = isCatchingUp && cursor.until != nil
             (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
         }
     }
