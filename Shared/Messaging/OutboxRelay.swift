@@ -86,10 +86,17 @@ package final class OutboxRelay: Sendable {
         if leading.withLock({ $0 }) == nil { announce.wake() } else { wake.wake() }
     }
 
-    /// Whether Kafka takes events, but later than it should: more of them would only wait, too, and all the longer.
+    /// Waits while a crowd of events waits for a Kafka that answers: more of them would only make all wait longer.
     ///
     /// Known to the leading process alone. What a new leader finds, or a rewind brings, doesn't count.
-    package var isBehind: Bool { delay.withLock { $0.isTooLong(at: .now()) } }
+    ///
+    /// - Parameter limit: when to go on all the same.
+    package func catchUp(within limit: Duration) async {
+        let end = ContinuousClock.now + limit
+        while delay.withLock({ $0.isTooLong(at: .now()) }), !stop.isSet, .now < end {
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+    }
 
     /// Ends `run()` after the window in hand.
     package func close() {

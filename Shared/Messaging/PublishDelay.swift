@@ -2,12 +2,12 @@ import Kernel
 
 /// How long events wait for Kafka's acknowledgement, and whether that means that there is too much to do.
 ///
-/// A crowd that waits although Kafka answers does. Nothing else: a single event may be unlucky, and while Kafka is away
+/// A crowd that waits although Kafka answers does. Nothing else: a few may be unlucky, and while Kafka is away
 /// events are to be kept for it.
 struct PublishDelay {
     static let limit = Duration.milliseconds(700)
     /// The fewest events of a crowd.
-    static let crowd = 50
+    static let crowd = 200
     /// Kafka is away when it has acknowledged nothing for as long.
     static let absence = Duration.seconds(2)
 

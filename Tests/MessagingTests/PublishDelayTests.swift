@@ -19,22 +19,22 @@ struct PublishDelayTests {
     }
 
     @Test func `a crowd in flight waits too long while Kafka answered a moment ago`() {
-        let delay = sent(50)
+        let delay = sent(200)
         #expect(!delay.isTooLong(at: after(700)))
         #expect(delay.isTooLong(at: after(701)))
     }
 
     @Test func `a crowd that has waited too long counts until the next window is through`() {
-        var delay = sent(50)
+        var delay = sent(200)
         delay.acknowledge(at: after(1000))
         #expect(delay.isTooLong(at: after(1100)))
-        delay.send(50, oldest: after(1000))
+        delay.send(200, oldest: after(1000))
         delay.acknowledge(at: after(1200))
         #expect(!delay.isTooLong(at: after(1300)))
     }
 
-    @Test func `a single event that waits is no overload`() {
-        var delay = sent(49)
+    @Test func `a few events that wait are no overload`() {
+        var delay = sent(199)
         #expect(!delay.isTooLong(at: after(1500)))
         delay.acknowledge(at: after(1500))
         #expect(!delay.isTooLong(at: after(1600)))

@@ -29,8 +29,12 @@ struct OrderPlacement: Sendable {
     /// How long an order may take to be confirmed.
     let deadline: Duration
 
+    /// The longest that new orders are held back for those before them.
+    private static let patience = Duration.milliseconds(250)
+
     /// Two round trips: claim the keys and read the prices; write what is new and commit.
     func write(_ requests: [Request]) async throws -> [Answer] {
+        await relay.catchUp(within: Self.patience)
         let keys = requests.map {
             IdempotencyStore.Request(key: $0.key, body: $0.draft.canonical, orderID: $0.id)
         }
