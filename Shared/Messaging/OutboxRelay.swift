@@ -243,12 +243,15 @@ package final class OutboxRelay: Sendable {
         var isCatchingUp = cursor.until != nil
         var (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
         var lastLook = ContinuousClock.now
+        var seen = Timestamp.now()
         while true {
             if let last = rows.last, let end = until {
                 #if FAIL_POINTS
                     FailPoint.relaySending.reached(size: rows.count)
                 #endif
-                if !isCatchingUp { delay.withLock { $0.send(rows.count, oldest: rows[0].event.time) } }
+                // What is in a window was committed after the one before it was read.
+                if !isCatchingUp { delay.withLock { $0.send(rows.count, oldest: seen) } }
+                if rows.count < Self.batchMax { seen = .now() }
                 try await send(rows, with: producer)
                 delay.withLock { $0.acknowledge(at: .now()) }
                 #if FAIL_POINTS
@@ -267,6 +270,7 @@ package final class OutboxRelay: Sendable {
                 if stop.isSet { return }
                 delay.withLock { $0 = PublishDelay(at: .now()) }
                 await wake.wait()
+                seen = .now()
                 (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
                 // Moving the cursor tells that somebody has rewound it, but with nothing to publish it never moves.
                 if rows.isEmpty, ContinuousClock.now - lastLook > Self.lookInterval {

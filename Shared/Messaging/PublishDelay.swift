@@ -11,7 +11,7 @@ struct PublishDelay {
     /// Kafka is away when it has acknowledged nothing for as long.
     static let absence = Duration.seconds(2)
 
-    /// When the oldest event of the crowd in flight was written.
+    /// When the oldest event of the crowd in flight was written, at the earliest.
     private var oldest: Timestamp?
     /// How long the oldest of the last crowd had waited when it was acknowledged.
     private var waited = Duration.zero
