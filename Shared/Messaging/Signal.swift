@@ -45,8 +45,8 @@ package final class Signal: Sendable {
 
 /// Wakes a signal at a steady pace: the slow poll that finds what another instance wrote, and the pulse of sweeps.
 package func pulse(_ signal: Signal, every interval: Duration, until stop: StopFlag) async {
-    while !stop.isSet {
-        try? await Task.sleep(for: interval)
+    while !stop.isSet, !Task.isCancelled {
+        await stop.sleep(interval)
         signal.wake()
     }
     signal.wake()

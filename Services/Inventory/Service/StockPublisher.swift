@@ -41,7 +41,6 @@ final class StockPublisher: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await pulse(self.wake, every: Self.sweepInterval, until: self.stop) }
             await self.publishing()
-            group.cancelAll()
         }
     }
 

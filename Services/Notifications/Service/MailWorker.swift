@@ -62,7 +62,6 @@ final class MailWorker: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await pulse(self.wake, every: Self.sweepInterval, until: self.stop) }
             await self.sending()
-            group.cancelAll()
         }
     }
 

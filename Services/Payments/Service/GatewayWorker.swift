@@ -76,8 +76,7 @@ final class GatewayWorker: Sendable {
     /// rest.
     func run() async {
         async let writing: Void = results.run()
-        // Ends with this scope at the latest, and is cancelled by it.
-        async let _ = pulse(sweepNow, every: sweepInterval, until: stop)
+        async let pulsing: Void = pulse(sweepNow, every: sweepInterval, until: stop)
         async let sweeping: Void = sweep()
         await makeCalls()
         // First, since it would take over again what is given up.
@@ -85,6 +84,7 @@ final class GatewayWorker: Sendable {
         await release()
         results.close()
         await writing
+        await pulsing
     }
 
     /// Ends `run()`.
