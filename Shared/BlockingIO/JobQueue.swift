@@ -11,7 +11,7 @@
 /// Unlimited on purpose: a job is a task that has already been let in, and refusing it would leave it
 /// suspended for ever. What bounds it is the number of tasks that use the actor.
 ///
-/// Unchecked: `jobs` and `isFinished` are touched only with `mutex` held.
+/// Unchecked: `jobs`, `isFinished` and `isWaiting` are touched only with `mutex` held.
 final class JobQueue: @unchecked Sendable {
     /// A job keeps its executor, so that the executor lives for as long as something is to be run on it.
     typealias Entry = (job: UnownedJob, executor: ThreadExecutor)
@@ -20,7 +20,7 @@ final class JobQueue: @unchecked Sendable {
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var jobs: [Entry] = []
     private var isFinished = false
-    /// Whether the thread sleeps and nobody has woken it yet; touched only with `mutex` held.
+    /// Whether the thread sleeps and nobody has woken it yet.
     private var isWaiting = false
 
     init() {

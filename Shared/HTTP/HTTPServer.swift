@@ -19,8 +19,8 @@ package final class HTTPServer: Sendable {
     }
 
     /// Calls on a daemon are made under `state`'s lock, or after it was taken out of there.
-    private struct Daemon: @unchecked Sendable {
-        let pointer: OpaquePointer
+    private struct Daemon: Sendable {
+        nonisolated(unsafe) let pointer: OpaquePointer
         let sweep: Task<Void, Never>
     }
 

@@ -2,10 +2,9 @@ internal import CPostgres
 
 /// The rows a statement returned, read in place from libpq's memory, which goes with the last reference.
 ///
-/// Unchecked: a `PGresult` never changes once it has been received, and libpq allows it to be read and freed
-/// by any thread.
-package final class PostgresResult: @unchecked Sendable {
-    private let pointer: OpaquePointer
+/// Any thread may read and free it: a `PGresult` never changes once it has been received.
+package final class PostgresResult: Sendable {
+    private nonisolated(unsafe) let pointer: OpaquePointer
     package let rowCount: Int
     let columnCount: Int32
 
