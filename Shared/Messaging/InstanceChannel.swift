@@ -26,6 +26,26 @@ package struct InstanceChannel: Sendable {
         _ = try await pool.query(Self.notify(name, payloads))
     }
 
+    /// Says something whenever `signal` wakes; what comes while that is being said is said next.
+    ///
+    /// - Parameters:
+    ///   - stop: looked at after each wake-up, so who sets it wakes the signal.
+    ///   - payloads: what to say now.
+    package func say(
+        at signal: Signal, in pool: PostgresPool, logger: Logger, until stop: StopFlag,
+        _ payloads: @Sendable () -> [String] = { [""] }
+    ) async {
+        while true {
+            await signal.wait()
+            if stop.isSet { return }
+            do {
+                try await say(payloads(), in: pool)
+            } catch {
+                logger.debug("other instances not told", metadata: [LogKey.error: "\(error)"])
+            }
+        }
+    }
+
     /// Listens over a connection of its own until the task is cancelled.
     ///
     /// - Parameter heard: gets what was said; at the beginning and after each loss of the connection nothing, which means

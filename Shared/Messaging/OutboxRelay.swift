@@ -17,6 +17,7 @@ package final class OutboxRelay: Sendable {
     /// How long a relay with nothing to publish may not have noticed that it was deposed or rewound, and one that waits for
     /// an acknowledgement that the cluster is another.
     static let lookInterval = Duration.seconds(1)
+
     private let service: String
     private let database: PostgresConfiguration
     private let leadTimeout: Duration
@@ -69,10 +70,12 @@ package final class OutboxRelay: Sendable {
 
     /// Relays until `close()`; takes the loss of Postgres, of Kafka and of the lead in its stride.
     package func run() async {
-        // Ends with this scope at the latest, and is cancelled by it.
-        async let _ = pulse(wake, every: pollInterval, until: stop)
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.announcing() }
+            group.addTask { await pulse(self.wake, every: self.pollInterval, until: self.stop) }
+            group.addTask {
+                await self.channel.say(
+                    at: self.announce, in: self.pool, logger: self.logger, until: self.stop)
+            }
             group.addTask(priority: .high) { await self.relay() }
             group.addTask { await self.tick() }
             group.addTask { await self.retain() }
@@ -91,7 +94,7 @@ package final class OutboxRelay: Sendable {
     /// Known to the leading process alone. What a new leader finds, or a rewind brings, doesn't count.
     ///
     /// - Parameter limit: when to go on all the same.
-    package func catchUp(within limit: Duration) async {
+    package func holdBack(atMost limit: Duration) async {
         let end = ContinuousClock.now + limit
         while delay.withLock({ $0.isTooLong(at: .now()) }), !stop.isSet, .now < end {
             try? await Task.sleep(for: .milliseconds(10))
@@ -103,19 +106,6 @@ package final class OutboxRelay: Sendable {
         stop.set()
         wake.wake()
         announce.wake()
-    }
-
-    /// Tells the leader of what this process wrote; what comes while it is being told is one more telling.
-    private func announcing() async {
-        while true {
-            await announce.wait()
-            if stop.isSet { return }
-            do {
-                try await channel.say(in: pool)
-            } catch {
-                logger.debug("the leading relay not told", metadata: [LogKey.error: "\(error)"])
-            }
-        }
     }
 
     /// Keeps a snapshot for each second in which this process wrote events.
@@ -246,18 +236,10 @@ package final class OutboxRelay: Sendable {
         var seen = Timestamp.now()
         while true {
             if let last = rows.last, let end = until {
-                #if FAIL_POINTS
-                    FailPoint.relaySending.reached(size: rows.count)
-                #endif
                 // What is in a window was committed after the one before it was read.
-                if !isCatchingUp { delay.withLock { $0.send(rows.count, oldest: seen) } }
+                let committed = isCatchingUp ? nil : seen
                 if rows.count < Self.batchMax { seen = .now() }
-                try await send(rows, with: producer)
-                delay.withLock { $0.acknowledge(at: .now()) }
-                #if FAIL_POINTS
-                    FailPoint.relaySent.reached(size: rows.count)
-                #endif
-                try await cluster.requireSame(as: producer.clusterID(timeout: .seconds(5)))
+                try await send(rows, committedAfter: committed, to: cluster, by: producer)
                 if cursor.until != nil { catchUp.sent(rows.count) }
                 if rows.count == Self.batchMax {
                     cursor.until = end
@@ -291,13 +273,28 @@ package final class OutboxRelay: Sendable {
         }
     }
 
-    private func send(_ rows: [OutboxStore.Row], with producer: KafkaProducer) async throws {
+    /// Publishes, and makes sure that it was to this cluster.
+    ///
+    /// - Parameter committed: when the first of them was written, at the earliest; nil for a backlog that a relay found.
+    private func send(
+        _ rows: [OutboxStore.Row], committedAfter committed: Timestamp?, to cluster: KafkaCluster,
+        by producer: KafkaProducer
+    ) async throws {
+        #if FAIL_POINTS
+            FailPoint.relaySending.reached(size: rows.count)
+        #endif
+        if let committed { delay.withLock { $0.send(rows.count, oldest: committed) } }
         let deliveries = try await producer.send(
             rows.map { row in
                 ProducerRecord(
                     topic: row.event.type, key: Array(row.event.subject.utf8), value: row.payload,
                     headers: row.event.headers)
             })
+        delay.withLock { $0.acknowledge(at: .now()) }
+        #if FAIL_POINTS
+            FailPoint.relaySent.reached(size: rows.count)
+        #endif
+        try await cluster.requireSame(as: producer.clusterID(timeout: .seconds(5)))
         guard logger.logLevel <= .info else { return }
         for (row, delivery) in zip(rows, deliveries) where row.event.correlationID != nil {
             logger.flow(

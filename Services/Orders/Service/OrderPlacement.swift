@@ -34,7 +34,7 @@ struct OrderPlacement: Sendable {
 
     /// Two round trips: claim the keys and read the prices; write what is new and commit.
     func write(_ requests: [Request]) async throws -> [Answer] {
-        await relay.catchUp(within: Self.patience)
+        await relay.holdBack(atMost: Self.patience)
         let keys = requests.map {
             IdempotencyStore.Request(key: $0.key, body: $0.draft.canonical, orderID: $0.id)
         }

@@ -108,7 +108,11 @@ final class OrderWaiters: Sendable {
         pool: PostgresPool, database: PostgresConfiguration, logger: Logger, until stop: StopFlag
     ) async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.announcing(in: pool, logger) }
+            group.addTask {
+                await Self.channel.say(at: self.announce, in: pool, logger: logger, until: stop) {
+                    self.takeUnsaid()
+                }
+            }
             group.addTask {
                 await Self.channel.listen(database: database, logger: logger) { payloads in
                     let named = payloads.flatMap { $0.split(separator: ",").compactMap(Identifier.init) }
@@ -117,7 +121,7 @@ final class OrderWaiters: Sendable {
             }
             var looked = ContinuousClock.now
             while !stop.isSet {
-                try? await Task.sleep(for: Self.expiryInterval)
+                await stop.sleep(Self.expiryInterval)
                 expire(at: .now)
                 guard looked + lookInterval <= .now else { continue }
                 await look(for: nil, in: pool, logger)
@@ -142,22 +146,14 @@ final class OrderWaiters: Sendable {
         }
     }
 
-    private func announcing(in pool: PostgresPool, _ logger: Logger) async {
-        while true {
-            await announce.wait()
-            if Task.isCancelled { return }
-            let ids = unsaid.withLock { unsaid in
-                defer { unsaid = [] }
-                return unsaid
-            }
-            let payloads = stride(from: 0, to: ids.count, by: Self.announcedMax).map { start in
-                ids[start...].prefix(Self.announcedMax).map(\.description).joined(separator: ",")
-            }
-            do {
-                try await Self.channel.say(payloads, in: pool)
-            } catch {
-                logger.debug("ends not announced", metadata: [LogKey.error: "\(error)"])
-            }
+    /// The ends to announce, as many to a payload as it holds.
+    private func takeUnsaid() -> [String] {
+        let ids = unsaid.withLock { unsaid in
+            defer { unsaid = [] }
+            return unsaid
+        }
+        return stride(from: 0, to: ids.count, by: Self.announcedMax).map { start in
+            ids[start...].prefix(Self.announcedMax).map(\.description).joined(separator: ",")
         }
     }
 
