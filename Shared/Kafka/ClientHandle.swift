@@ -90,8 +90,25 @@ struct ClientHandle: Sendable {
     }
 
     /// The cluster's id by its last answer about topics; blocks until there was one.
+    ///
+    /// Asks where there was none. A client that nobody asks anything has no connection, and when its threads start in one
+    /// order rather than the other (librdkafka 2.0.2) it sits for a second before it makes one.
     func clusterID(timeout: Duration) throws(KafkaError) -> String {
-        guard let id = rd_kafka_clusterid(pointer, timeout.milliseconds) else { throw .timedOut }
+        if let id = knownClusterID { return id }
+        let deadline = ContinuousClock.now + timeout
+        var answer: UnsafePointer<rd_kafka_metadata>?
+        let code = rd_kafka_metadata(pointer, 0, nil, &answer, timeout.milliseconds)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let answer else { throw KafkaError(code: code) }
+        rd_kafka_metadata_destroy(answer)
+        guard let id = clusterID(within: deadline - .now) else { throw .timedOut }
+        return id
+    }
+
+    /// The cluster's id where there has been an answer; doesn't block.
+    var knownClusterID: String? { clusterID(within: .zero) }
+
+    private func clusterID(within timeout: Duration) -> String? {
+        guard let id = rd_kafka_clusterid(pointer, timeout.milliseconds) else { return nil }
         defer { rd_kafka_mem_free(pointer, id) }
         return String(cString: id)
     }

@@ -145,9 +145,7 @@ package final class KafkaProducer: Sendable {
     package func clusterID(timeout: Duration) async throws(KafkaError) -> String {
         // Asked for with every window, and nearly always known: a thread that may block costs two more switches. Under
         // the lock, since `close` ends the client once it has had it.
-        if let known = state.withLock({ $0.isClosed ? nil : try? client.clusterID(timeout: .zero) }) {
-            return known
-        }
+        if let known = state.withLock({ $0.isClosed ? nil : client.knownClusterID }) { return known }
         return try await blockingCalls.run { [self] () throws(KafkaError) in
             guard !state.withLock(\.isClosed) else { throw .closed }
             return try client.clusterID(timeout: timeout)

@@ -62,6 +62,22 @@ struct KafkaConsumerTests {
         }
     }
 
+    @Test func `new consumers ask for the cluster's id instead of waiting to hear it`() async throws {
+        try await MockTest.run { test in
+            var slow = 0
+            for _ in 0..<40 {
+                let consumer = try KafkaConsumer(
+                    configuration: test.configuration, group: "group", instanceID: nil, topics: [test.topic],
+                    logger: test.logger)
+                let begun = ContinuousClock.now
+                _ = try await consumer.clusterID(timeout: .seconds(10))
+                if begun.duration(to: .now) > .milliseconds(800) { slow += 1 }
+                await consumer.close()
+            }
+            #expect(slow < 3, "librdkafka lets one in five wait for its timer of one second")
+        }
+    }
+
     @Test func `nothing comes before positions are given`() async throws {
         try await MockTest.run(partitions: 1) { test in
             try await test.withProducer { _ = try await $0.send([test.record(0)]) }
