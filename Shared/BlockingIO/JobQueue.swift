@@ -1,56 +1,47 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Dispatch
+import Synchronization
 
 /// The jobs waiting for the thread of a `ThreadExecutor`, first in, first out.
 ///
 /// Unlimited on purpose: a job is a task that has already been let in, and refusing it would leave it
 /// suspended for ever. What bounds it is the number of tasks that use the actor.
-///
-/// Unchecked: `jobs`, `isFinished` and `isWaiting` are touched only with `mutex` held.
-final class JobQueue: @unchecked Sendable {
+final class JobQueue: Sendable {
     /// A job keeps its executor, so that the executor lives for as long as something is to be run on it.
     typealias Entry = (job: UnownedJob, executor: ThreadExecutor)
 
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    private var jobs: [Entry] = []
-    private var isFinished = false
-    /// Whether the thread sleeps and nobody has woken it yet.
-    private var isWaiting = false
+    private struct State {
+        var jobs: [Entry] = []
+        var isFinished = false
+        /// Whether the thread sleeps and nobody has woken it yet.
+        var isWaiting = false
 
-    init() {
-        pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
+        /// Whether the thread has to be woken now; awake, it needs no system call.
+        mutating func needsWakeUp() -> Bool {
+            defer { isWaiting = false }
+            return isWaiting
+        }
     }
 
-    deinit {
-        pthread_cond_destroy(condition)
-        pthread_mutex_destroy(mutex)
-        condition.deallocate()
-        mutex.deallocate()
-    }
+    private let state = Mutex(State())
+    /// Signalled once for each time that the thread went to sleep.
+    private let wakeUp = DispatchSemaphore(value: 0)
 
     func append(_ entry: Entry) {
-        pthread_mutex_lock(mutex)
-        jobs.append(entry)
-        // Woken under the lock, the thread would only run into it; awake, it needs no system call.
-        let needsWakeUp = isWaiting
-        isWaiting = false
-        pthread_mutex_unlock(mutex)
-        if needsWakeUp { pthread_cond_signal(condition) }
+        let needsWakeUp = state.withLock { state in
+            state.jobs.append(entry)
+            return state.needsWakeUp()
+        }
+        // Woken under the lock, the thread would only run into it.
+        if needsWakeUp { wakeUp.signal() }
     }
 
     /// Lets the thread end when it has nothing left to do.
     func finish() {
-        pthread_mutex_lock(mutex)
-        isFinished = true
-        pthread_cond_signal(condition)
-        pthread_mutex_unlock(mutex)
+        let needsWakeUp = state.withLock { state in
+            state.isFinished = true
+            return state.needsWakeUp()
+        }
+        if needsWakeUp { wakeUp.signal() }
     }
 
     /// Waits for jobs and swaps them for the caller's emptied buffer, so that neither array is allocated
@@ -58,15 +49,17 @@ final class JobQueue: @unchecked Sendable {
     ///
     /// - Returns: false when there is nothing left and nothing can come.
     func take(into batch: inout [Entry]) -> Bool {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        while jobs.isEmpty {
-            guard !isFinished else { return false }
-            isWaiting = true
-            pthread_cond_wait(condition, mutex)
-            isWaiting = false
+        while true {
+            let isOver = state.withLock { state -> Bool? in
+                guard state.jobs.isEmpty else {
+                    swap(&state.jobs, &batch)
+                    return false
+                }
+                state.isWaiting = !state.isFinished
+                return state.isFinished ? true : nil
+            }
+            if let isOver { return !isOver }
+            wakeUp.wait()
         }
-        swap(&jobs, &batch)
-        return true
     }
 }
