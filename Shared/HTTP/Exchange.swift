@@ -4,34 +4,30 @@ import Synchronization
 /// One request on its way to its answer.
 ///
 /// libmicrohttpd keeps a retained reference in the connection; the completed callback gives it back, once.
-/// Unchecked: what isn't in `state` belongs to the daemon's thread. Of it other threads read `connection`, which
-/// never changes, and `deadline` and `isWaiting`, which are written last before the exchange enters the table, whose
-/// lock orders that before they are read.
-final class Exchange: @unchecked Sendable {
-    let connection: OpaquePointer
-    /// When the body must be complete; once the connection is suspended, when the handler must have answered.
-    private(set) var deadline: ContinuousClock.Instant
-    /// Whether the client asked to be kept waiting (`Prefer: wait`).
-    private(set) var isWaiting = false
+/// What is marked as unsafe belongs to the daemon's thread; the connection may be resumed by any.
+final class Exchange: Sendable {
+    nonisolated(unsafe) let connection: OpaquePointer
     /// Without its body until that is complete.
-    var request: HTTPRequest
-    var route: Route?
+    nonisolated(unsafe) var request: HTTPRequest
+    nonisolated(unsafe) var route: Route?
     /// What to answer instead of calling the handler; the body is read and dropped then.
-    var refusal: Problem?
+    nonisolated(unsafe) var refusal: Problem?
     /// The socket has to be read on after the answer, or closing it could destroy that (see `Linger`).
-    var mustLinger = false
+    nonisolated(unsafe) var mustLinger = false
     /// What its body and its answer count for in `ServerCore.bytesHeld`.
-    var bytesHeld = 0
+    nonisolated(unsafe) var bytesHeld = 0
     /// How much of the body has come, whether it was kept or not.
-    var bodyBytes = 0
+    nonisolated(unsafe) var bodyBytes = 0
     /// Its place among the exchanges in flight.
-    var slot: Int?
+    nonisolated(unsafe) var slot: Int?
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     private struct State {
         var phase = Phase.reading
         var task: Task<Void, Never>?
+        var deadline: ContinuousClock.Instant
+        var isWaiting = false
     }
 
     private enum Phase {
@@ -44,8 +40,14 @@ final class Exchange: @unchecked Sendable {
     init(connection: OpaquePointer, request: HTTPRequest, deadline: ContinuousClock.Instant) {
         self.connection = connection
         self.request = request
-        self.deadline = deadline
+        self.state = Mutex(State(deadline: deadline))
     }
+
+    /// When the body must be complete; once the connection is suspended, when the handler must have answered.
+    var deadline: ContinuousClock.Instant { state.withLock(\.deadline) }
+
+    /// Whether the client asked to be kept waiting (`Prefer: wait`).
+    var isWaiting: Bool { state.withLock(\.isWaiting) }
 
     /// Suspends the connection: from here on `answer` must be called, and whoever calls it may be any thread.
     ///
@@ -54,9 +56,11 @@ final class Exchange: @unchecked Sendable {
         let request = self.request
         self.request.body = []
         let wait = request.preferredWait
-        isWaiting = wait != nil
-        deadline = .now + time + (wait?.duration ?? .zero)
-        state.withLock { $0.phase = .running }
+        state.withLock { state in
+            state.phase = .running
+            state.isWaiting = wait != nil
+            state.deadline = .now + time + (wait?.duration ?? .zero)
+        }
         // Before there is anyone to answer: a resume that overtook the suspension would be lost.
         MHD_suspend_connection(connection)
         return request
