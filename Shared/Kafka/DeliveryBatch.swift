@@ -5,10 +5,7 @@ import Synchronization
 ///
 /// The address of a record's slot is the opaque pointer of its message, so that a delivery report needs no
 /// lookup and no allocation.
-///
-/// Unchecked: a slot is written by one thread only, the sender's or the one that brings its report; the
-/// countdown orders those writes before the read at its end.
-final class DeliveryBatch: @unchecked Sendable {
+final class DeliveryBatch: Sendable {
     typealias Answer = Result<[Delivery], KafkaError>
 
     struct Slot {
@@ -18,7 +15,9 @@ final class DeliveryBatch: @unchecked Sendable {
         var error: KafkaError?
     }
 
-    let slots: UnsafeMutableBufferPointer<Slot>
+    /// One is written by one thread only, the sender's or the one that brings its report; the countdown orders those
+    /// writes before the read at its end.
+    nonisolated(unsafe) let slots: UnsafeMutableBufferPointer<Slot>
     private let unanswered: Atomic<Int>
     private let continuation: CheckedContinuation<Answer, Never>
 
