@@ -96,10 +96,8 @@ struct ClientHandle: Sendable {
     func clusterID(timeout: Duration) throws(KafkaError) -> String {
         if let id = knownClusterID { return id }
         let deadline = ContinuousClock.now + timeout
-        var answer: UnsafePointer<rd_kafka_metadata>?
-        let code = rd_kafka_metadata(pointer, 0, nil, &answer, timeout.milliseconds)
-        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let answer else { throw KafkaError(code: code) }
-        rd_kafka_metadata_destroy(answer)
+        // For the connection alone: what went wrong shows in there being no id.
+        _ = try? Metadata.read(self, topics: .known, timeout: timeout)
         guard let id = clusterID(within: deadline - .now) else { throw .timedOut }
         return id
     }

@@ -93,7 +93,7 @@ package actor KafkaAdmin {
     /// The topics of the cluster that this client may see, sorted by name.
     package func topics(timeout: Duration) throws(KafkaError) -> [TopicMetadata] {
         guard !isClosed else { throw .closed }
-        return try Metadata.read(client, topic: nil, timeout: timeout).sorted { $0.name < $1.name }
+        return try Metadata.read(client, topics: .all, timeout: timeout).sorted { $0.name < $1.name }
     }
 
     /// Makes topics; one that exists is left as it is, whatever its partitions and settings.
@@ -135,7 +135,7 @@ package actor KafkaAdmin {
     ) throws(KafkaError) -> [TopicPartition: PartitionLag] {
         guard !isClosed else { throw .closed }
         let deadline = ContinuousClock.now + timeout
-        let partitions = try Metadata.read(client, topic: nil, timeout: timeout)
+        let partitions = try Metadata.read(client, topics: .all, timeout: timeout)
             .filter { topics.contains($0.name) }
             .flatMap { topic in
                 (0..<topic.partitions).map { TopicPartition(topic: topic.name, partition: $0) }

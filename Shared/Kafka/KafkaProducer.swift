@@ -129,7 +129,7 @@ package final class KafkaProducer: Sendable {
         for topic in topics {
             try await blockingCalls.run { [self] () throws(KafkaError) in
                 let handle = try topicHandle(topic)
-                let found = try Metadata.read(client, topic: handle, timeout: deadline - .now)
+                let found = try Metadata.read(client, topics: .one(handle), timeout: deadline - .now)
                 state.withLock { state in
                     for topic in found where topic.partitions > 0 {
                         state.widths[topic.name] = topic.partitions

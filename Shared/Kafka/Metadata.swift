@@ -12,13 +12,25 @@ package struct TopicMetadata: Hashable, Sendable {
 }
 
 enum Metadata {
-    /// Asks a broker for one topic, or for all; blocks up to the timeout.
+    enum Scope {
+        case all
+        case one(SharedPointer)
+        /// Those that this client uses already, which may be none.
+        case known
+    }
+
+    /// Asks a broker for topics; blocks up to the timeout.
     static func read(
-        _ client: ClientHandle, topic: SharedPointer?, timeout: Duration
+        _ client: ClientHandle, topics scope: Scope, timeout: Duration
     ) throws(KafkaError) -> [TopicMetadata] {
         var answer: UnsafePointer<rd_kafka_metadata>?
-        let code = rd_kafka_metadata(
-            client.pointer, topic == nil ? 1 : 0, topic?.pointer, &answer, timeout.milliseconds)
+        let code =
+            switch scope {
+            case .all: rd_kafka_metadata(client.pointer, 1, nil, &answer, timeout.milliseconds)
+            case .one(let topic):
+                rd_kafka_metadata(client.pointer, 0, topic.pointer, &answer, timeout.milliseconds)
+            case .known: rd_kafka_metadata(client.pointer, 0, nil, &answer, timeout.milliseconds)
+            }
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let answer else { throw KafkaError(code: code) }
         defer { rd_kafka_metadata_destroy(answer) }
         let found = UnsafeBufferPointer(start: answer.pointee.topics, count: Int(answer.pointee.topic_cnt))
