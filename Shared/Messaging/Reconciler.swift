@@ -146,7 +146,8 @@ extension Reconciler {
     private func page(
         of table: ReconciledTable, after place: inout String?, in transaction: PostgresTransaction
     ) async throws -> [String] {
-        let (key, limit) = (table.key, Int64(pageSize))
+        // With the table's name: an unqualified one would be the text that is returned, in the order of no index.
+        let (key, limit) = ("\(table.name).\(table.key)", Int64(pageSize))
         var keys: [String] = []
         if table.grows {
             let newest = PostgresStatement.once(

@@ -107,6 +107,30 @@ struct ReconcilerTests {
         }
     }
 
+    @Test(arguments: [12, 5]) func `numbers are in the order of numbers`(_ bad: Int) async throws {
+        let rule = ReconcilerRule(
+            "T3", says: "no letter is bad", of: .numbered("dead_letter"),
+            sql: """
+                SELECT id::text, error FROM dead_letter WHERE id = ANY ($1::text[]::bigint[]) AND error = 'bad'
+                """)
+        try await MessagingHouse.with { house in
+            try await house.run(
+                """
+                INSERT INTO dead_letter (cluster_id, topic, partition, "offset", headers, error_class, error)
+                SELECT 'one', 'orders.created', 0, n, '[]', 'refused', CASE n WHEN \(bad) THEN 'bad' ELSE 'no' END
+                FROM generate_series(1, 12) AS n
+                """)
+            let log = RecordedLog()
+            let reconciler = Reconciler(
+                rules: [rule], database: house.database.asOfService, interval: .zero, pageSize: 2,
+                logger: log.logger)
+            var memory = Reconciler.Memory()
+            // The newest at once, the others on the walk.
+            for _ in 1...(bad > 10 ? 1 : 3) { try await reconciler.round(&memory) }
+            #expect(log.violations.count == 1)
+        }
+    }
+
     @Test func `of many violations a few are logged and all are counted`() async throws {
         try await MessagingHouse.with { house in
             try await house.run("INSERT INTO thing SELECT n::text, -1 FROM generate_series(1, 200) AS n")
