@@ -7,6 +7,10 @@ package protocol BatchHandler: Sendable {
     /// What a record means to this service: one enum, a case for each event it hears.
     associatedtype Message: Sendable
 
+    /// The least time between the beginnings of two batches, for events to gather in where nobody waits for what comes of
+    /// them: a batch costs about as much with one as with ten. An event that comes alone is handled at once all the same.
+    var pace: Duration { get }
+
     /// Turns a record into a message, outside of any transaction.
     ///
     /// - Throws: `ContractError` for a record that no retry will make readable; it becomes a dead letter.
@@ -20,6 +24,10 @@ package protocol BatchHandler: Sendable {
     func handle(
         _ batch: [Incoming<Message>], in transaction: PostgresTransaction
     ) async throws -> Handled
+}
+
+extension BatchHandler {
+    package var pace: Duration { .zero }
 }
 
 /// A message with the envelope it came in.

@@ -139,9 +139,12 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
                 claims = [:]
             case .records(let records):
                 if !records.isEmpty {
+                    let begun = ContinuousClock.now
                     try await cluster.requireSame(as: consumer.clusterID(timeout: .seconds(5)))
                     try await process(records, offsets, &claims)
                     progressing()
+                    let rest = handler.pace - begun.duration(to: .now)
+                    if rest > .zero, records.count < Self.batchMax { await stop.sleep(rest) }
                 }
                 // A copy for the tools that show lag, which read Kafka; ours is in Postgres.
                 let age = copied.at.duration(to: .now)

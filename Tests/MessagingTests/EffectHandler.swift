@@ -15,8 +15,12 @@ final class EffectHandler: BatchHandler {
     private let batches = Mutex<[Int]>([])
     var tried: [Int] { batches.withLock { $0 } }
     private let onConflict: @Sendable () -> Void
+    let pace: Duration
 
-    init(onConflict: @escaping @Sendable () -> Void = {}) { self.onConflict = onConflict }
+    init(pace: Duration = .zero, onConflict: @escaping @Sendable () -> Void = {}) {
+        self.pace = pace
+        self.onConflict = onConflict
+    }
 
     func decode(_ record: KafkaRecord) throws(ContractError) -> Incoming<OrderCancelled> {
         try record.decode(OrderCancelled.self) { $0 }

@@ -75,6 +75,28 @@ struct EventConsumerTests {
         }
     }
 
+    @Test
+    func `a handler with a pace gets one event at once and the next ones later, unless the service stops`()
+        async throws
+    {
+        try await MessagingHouse.with { house in
+            try await MockKafka.with(house) { kafka in
+                let paced = EffectHandler(pace: .seconds(3600))
+                try await running(consumer(house, kafka, paced)) {
+                    try await kafka.send([try OrderCancelled(by: "a").record])
+                    try await awaitEffects(1, house)
+                    try await kafka.send(try ["b", "c", "d"].map { try OrderCancelled(by: $0).record })
+                    _ = try await kafka.read(.ordersCancelled) { $0.count == 4 }
+                }
+                #expect(paced.tried == [1])
+                try await running(consumer(house, kafka, EffectHandler())) {
+                    try await awaitEffects(4, house)
+                }
+                #expect(try await house.number("SELECT count(*) FROM delivery") == 4)
+            }
+        }
+    }
+
     @Test func `what can't be read or isn't accepted is set aside, its neighbours are handled`() async throws
     {
         try await MessagingHouse.with { house in

@@ -14,6 +14,8 @@ struct NoticeCommandHandler: BatchHandler {
     /// Nil without a mail server.
     let mails: MailWorker?
     let logger: Logger
+    /// A customer does not mind, and no order waits for it.
+    let pace = Duration.milliseconds(100)
 
     func decode(_ record: KafkaRecord) throws(ContractError) -> Incoming<IncomingEvent> {
         try IncomingEvent.decode(record)
