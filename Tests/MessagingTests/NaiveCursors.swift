@@ -68,7 +68,7 @@ struct TransactionReader: OutboxReader {
         let sql = """
             SELECT key, version, xid::text, seq FROM outbox
             WHERE (xid, seq) > ($1::text::xid8, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())
-            ORDER BY xid, seq
+            ORDER BY outbox.xid, seq
             """
         let result = try await connection.query(PostgresStatement.once(sql)(last.xid, last.seq))
         for row in result { last = (try row.string(2), try row.int64(3)) }
