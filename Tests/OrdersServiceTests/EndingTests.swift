@@ -3,6 +3,7 @@ import HTTP
 import Kernel
 import Messaging
 import OrdersDomain
+import Postgres
 import TestSupport
 import Testing
 
@@ -113,6 +114,36 @@ struct EndingTests {
             }
             stop.set()
             await sweeping
+        }
+    }
+
+    @Test func `a sweep goes on an hour before the place of the last one, not at the oldest order`()
+        async throws
+    {
+        try await OrdersUnderTest.run { orders in
+            let ages = ["3 hours", "90 minutes", "20 minutes"]
+            var ids: [Identifier] = []
+            for age in ages {
+                let id = try OrderAnswer(await orders.post(tea())).id
+                let late = "UPDATE orders SET deadline = now() - interval '\(age)' WHERE id = '\(id)'"
+                try await orders.pool.query(PostgresStatement.once(late)())
+                ids.append(id)
+            }
+            let before = "UPDATE deadline_sweep SET deadline = now() - interval '1 hour'"
+            try await orders.pool.query(PostgresStatement.once(before)())
+            var sweeper = orders.sweeper
+            sweeper.noteInterval = .zero
+            let stop = StopFlag()
+            async let sweeping: Void = sweeper.run(until: stop)
+            try await eventually("the place is written down") {
+                try await OrderStore.sweptUpTo(in: orders.pool)
+                    > Timestamp.now().advanced(by: .seconds(-1800))
+            }
+            stop.set()
+            await sweeping
+            var reasons: [String?] = []
+            for id in ids { reasons.append(try OrderAnswer(await orders.get("/v1/orders/\(id)")).reason) }
+            #expect(reasons == [nil, "deadline", "deadline"])
         }
     }
 

@@ -114,7 +114,8 @@ package struct Books: Sendable {
             """
             SELECT schemaname || '.' || tablename FROM pg_tables
             WHERE schemaname IN ('orders', 'inventory', 'payments', 'notifications', 'gateway')
-                AND tablename NOT IN ('outbox_cursor', 'outbox_tick', 'outbox_dropped', 'consumer_offset', 'migration')
+                AND tablename NOT IN ('outbox_cursor', 'outbox_tick', 'outbox_dropped', 'consumer_offset', 'migration',
+                    'deadline_sweep')
             ORDER BY 1
             """)
         var fingerprints: [String: String] = [:]

@@ -8,8 +8,9 @@ import Postgres
 ///
 /// Orders alone owns deadlines; the others never guess.
 ///
-/// Walks the index of deadlines once from the oldest and then stays at its end, so that each order is looked at once,
-/// whatever lies behind. Another instance does the same; the decider makes the second cancellation nothing.
+/// Walks the index of deadlines and then stays at its end, so that each order is looked at once, whatever lies behind; a
+/// restart goes on near where the last process was. Another instance does the same; the decider makes the second
+/// cancellation nothing.
 struct DeadlineSweeper: Sendable {
     let pool: PostgresPool
     let relay: OutboxRelay
@@ -17,21 +18,39 @@ struct DeadlineSweeper: Sendable {
     /// How long an order may take; a very short one may pass before the order itself is committed.
     let deadline: Duration
     let logger: Logger
+    /// How often the place is written down.
+    var noteInterval = Duration.seconds(10)
 
+    /// How far before that place the next process goes on, for clocks that were put back meanwhile.
+    private static let margin = Duration.seconds(3600)
     private static let chunk = 1000
     /// After this long every transaction that placed an order has ended, whatever became of it.
     private static let commitMax = Duration.seconds(10)
 
     func run(until stop: StopFlag) async {
-        var position = OrderStore.SweepPosition()
+        var position: OrderStore.SweepPosition?
+        var noted = ContinuousClock.now
         while !stop.isSet {
             do {
-                if try await sweep(from: &position) { continue }
+                var place = try await begin(at: position)
+                let isBehind = try await sweep(from: &place)
+                position = place
+                if noted.duration(to: .now) > noteInterval {
+                    try await OrderStore.noteSwept(upTo: place.deadline, in: pool)
+                    noted = .now
+                }
+                if isBehind { continue }
             } catch {
                 logger.warning("deadlines not swept, trying again", metadata: [LogKey.error: "\(error)"])
             }
             await stop.sleep(.milliseconds(250))
         }
+    }
+
+    private func begin(at position: OrderStore.SweepPosition?) async throws -> OrderStore.SweepPosition {
+        if let position { return position }
+        let known = min(try await OrderStore.sweptUpTo(in: pool), .now())
+        return OrderStore.SweepPosition(deadline: known.advanced(by: .zero - Self.margin))
     }
 
     /// True when there may be more to do at once.

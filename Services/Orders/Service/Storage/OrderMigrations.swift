@@ -56,4 +56,14 @@ let orderMigrations: [Migration] = [
             """),
     outboxPartitions(number: 3),
     outboxTicksInOrder(number: 4),
+    Migration(
+        number: 5, name: "place of the sweep",
+        sql: """
+            -- Up to which deadline orders were looked at, so that a restart need not look at all there ever were.
+            CREATE TABLE deadline_sweep (
+                single boolean PRIMARY KEY DEFAULT true CHECK (single),
+                deadline timestamptz NOT NULL
+            );
+            INSERT INTO deadline_sweep (deadline) VALUES ('epoch');
+            """),
 ]

@@ -44,6 +44,13 @@ enum OrderStore {
         WHERE (deadline, id) > ($1, $2) AND deadline <= $3 ORDER BY deadline, id LIMIT $4
         """)
 
+    private static let sweptUpTo = PostgresStatement(
+        "deadline_sweep.read", "SELECT deadline FROM deadline_sweep")
+
+    /// Only forward: of several instances the one that came furthest counts.
+    private static let noteSwept = PostgresStatement(
+        "deadline_sweep.note", "UPDATE deadline_sweep SET deadline = $1 WHERE deadline < $1")
+
     private static let update = PostgresStatement(
         "orders.update",
         """
@@ -102,8 +109,18 @@ enum OrderStore {
 
     /// Where the sweep for overdue orders stands: everything up to here has ended or been cancelled.
     struct SweepPosition: Sendable {
-        var deadline = Timestamp(unixMicroseconds: 0)
+        var deadline: Timestamp
         var id = Identifier(high: 0, low: 0)
+    }
+
+    /// The deadline up to which an earlier sweep, of any instance, is known to have come.
+    static func sweptUpTo(in pool: PostgresPool) async throws -> Timestamp {
+        try await pool.query(sweptUpTo()).first?.timestamp(0) ?? Timestamp(unixMicroseconds: 0)
+    }
+
+    /// Writes that down, for whoever sweeps next.
+    static func noteSwept(upTo deadline: Timestamp, in pool: PostgresPool) async throws {
+        try await pool.query(noteSwept(deadline))
     }
 
     /// The next orders past their deadline after `position`, and which of them are still pending.
