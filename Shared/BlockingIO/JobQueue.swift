@@ -50,15 +50,13 @@ final class JobQueue: Sendable {
     /// - Returns: false when there is nothing left and nothing can come.
     func take(into batch: inout [Entry]) -> Bool {
         while true {
-            let isOver = state.withLock { state -> Bool? in
-                guard state.jobs.isEmpty else {
-                    swap(&state.jobs, &batch)
-                    return false
-                }
-                state.isWaiting = !state.isFinished
-                return state.isFinished ? true : nil
+            let isFinished = state.withLock { state in
+                swap(&state.jobs, &batch)
+                state.isWaiting = batch.isEmpty && !state.isFinished
+                return state.isFinished
             }
-            if let isOver { return !isOver }
+            if !batch.isEmpty { return true }
+            if isFinished { return false }
             wakeUp.wait()
         }
     }

@@ -24,13 +24,13 @@ enum Metadata {
         _ client: ClientHandle, topics scope: Scope, timeout: Duration
     ) throws(KafkaError) -> [TopicMetadata] {
         var answer: UnsafePointer<rd_kafka_metadata>?
-        let code =
+        let (all, one): (Int32, OpaquePointer?) =
             switch scope {
-            case .all: rd_kafka_metadata(client.pointer, 1, nil, &answer, timeout.milliseconds)
-            case .one(let topic):
-                rd_kafka_metadata(client.pointer, 0, topic.pointer, &answer, timeout.milliseconds)
-            case .known: rd_kafka_metadata(client.pointer, 0, nil, &answer, timeout.milliseconds)
+            case .all: (1, nil)
+            case .one(let topic): (0, topic.pointer)
+            case .known: (0, nil)
             }
+        let code = rd_kafka_metadata(client.pointer, all, one, &answer, timeout.milliseconds)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let answer else { throw KafkaError(code: code) }
         defer { rd_kafka_metadata_destroy(answer) }
         let found = UnsafeBufferPointer(start: answer.pointee.topics, count: Int(answer.pointee.topic_cnt))
