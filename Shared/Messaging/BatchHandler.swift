@@ -7,8 +7,9 @@ package protocol BatchHandler: Sendable {
     /// What a record means to this service: one enum, a case for each event it hears.
     associatedtype Message: Sendable
 
-    /// The least time between the beginnings of two batches, for events to gather in where nobody waits for what comes of
-    /// them: a batch costs about as much with one as with ten. An event that comes alone is handled at once all the same.
+    /// The least time between the beginnings of two batches, unless the first was full: for events to gather in where
+    /// nobody waits for what comes of them, since a batch costs about as much with one as with ten. An event that comes
+    /// alone is handled at once all the same.
     var pace: Duration { get }
 
     /// Turns a record into a message, outside of any transaction.
