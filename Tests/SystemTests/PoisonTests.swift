@@ -24,7 +24,7 @@ extension SystemTests {
                     try await letters(of: service).count == Self.poison(on: 5).count
                 }
             }
-            // Only an order on the same partition shows that it goes on; one in twelve lands there.
+            // Only an order on the same partition shows that it goes on; not every one lands there.
             for service in ["inventory", "notifications"] {
                 try await eventually("\(service) goes on behind them", within: .seconds(60)) {
                     _ = try await shop.place(sku, wait: 10)
