@@ -27,7 +27,7 @@ package struct Identifier: Hashable, Sendable {
     }
 
     /// Reads the canonical form, `01890a5d-ac96-774b-bcce-b302099a8057`, in either case; nil for anything else.
-    package init?(_ text: some StringProtocol) {
+    package init?(_ text: String) {
         var high: UInt64 = 0
         var low: UInt64 = 0
         var position = 0

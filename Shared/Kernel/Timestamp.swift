@@ -57,7 +57,7 @@ extension Timestamp: CustomStringConvertible {
     }
 
     /// Reads RFC 3339 in UTC (`Z`) with no or up to nine digits of a second's fraction; nil for anything else.
-    package init?(_ text: some StringProtocol) {
+    package init?(_ text: String) {
         let bytes = Array(text.utf8)
         guard bytes.count >= 20, bytes.last == UInt8(ascii: "Z") else { return nil }
         func number(_ range: Range<Int>) -> Int64? {

@@ -152,6 +152,6 @@ struct EndingTests {
         let page = await orders.get("/v1/orders")
         let text = String(decoding: page.body, as: UTF8.self)
         let start = try #require(text.range(of: "\"id\":\""))
-        return try #require(Identifier(text[start.upperBound...].prefix(36)))
+        return try #require(Identifier(String(text[start.upperBound...].prefix(36))))
     }
 }

@@ -115,7 +115,8 @@ final class OrderWaiters: Sendable {
             }
             group.addTask {
                 await Self.channel.listen(database: database, logger: logger) { payloads in
-                    let named = payloads.flatMap { $0.split(separator: ",").compactMap(Identifier.init) }
+                    let named = payloads.flatMap { $0.split(separator: ",") }.map(String.init)
+                        .compactMap(Identifier.init)
                     await self.look(for: payloads.isEmpty ? nil : named, in: pool, logger)
                 }
             }
