@@ -36,6 +36,10 @@ package actor TopicReader {
         settings["enable.partition.eof"] = "true"
         // What retention has deleted since the position was looked up is nothing to read.
         settings["auto.offset.reset"] = "earliest"
+        // A reader that only counts takes more in a second than a service does; see `ClientSettings` for what comes of a
+        // queue that holds less.
+        settings["queued.min.messages"] = "200000"
+        settings["queued.max.messages.kbytes"] = "65536"
         client = try ClientHandle(
             type: RD_KAFKA_CONSUMER, settings: settings,
             context: ClientContext(logger: logger, clientID: configuration.clientID)
