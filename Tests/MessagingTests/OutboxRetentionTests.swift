@@ -113,6 +113,19 @@ struct OutboxRetentionTests {
         }
     }
 
+    @Test func `no partition is vacuumed, the first as little as those made later`() async throws {
+        try await with { house, _ in
+            try await fill(house) { try await used(house).count >= 2 }
+            let vacuumed = try await house.strings(
+                """
+                SELECT relname::text FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+                WHERE inhparent = 'outbox'::regclass
+                    AND NOT coalesce(reloptions, '{}') @> '{autovacuum_enabled=off}'
+                """)
+            #expect(vacuumed == [])
+        }
+    }
+
     @Test func `a partition in which a transaction is still open is not dropped`() async throws {
         try await with { house, store in
             try await house.withConnection { writer in

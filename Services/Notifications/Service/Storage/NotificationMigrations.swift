@@ -36,4 +36,5 @@ let notificationMigrations: [Migration] = [
             """),
     outboxPartitions(number: 3),
     outboxTicksInOrder(number: 4),
+    outboxWithoutVacuum(number: 5),
 ]

@@ -66,4 +66,5 @@ let orderMigrations: [Migration] = [
             );
             INSERT INTO deadline_sweep (deadline) VALUES ('epoch');
             """),
+    outboxWithoutVacuum(number: 6),
 ]
