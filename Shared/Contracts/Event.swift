@@ -3,7 +3,8 @@ package import Kernel
 /// A fact that one service publishes and others hear; the type fixes its topic.
 ///
 /// A contract only grows: a field may be added if readers can do without it; anything else is a new type on a new
-/// topic. `Tests/ContractsTests/Golden` holds a file of each one ever released, and all must decode for ever.
+/// topic. `Tests/ContractsTests/Golden` holds a file of each one ever released, and all must decode for ever. A service that
+/// needs little of a large event may read it as a type of its own, with the same topic and those fields alone.
 package protocol Event: Codable, Sendable, Equatable {
     static var topic: Topic { get }
 

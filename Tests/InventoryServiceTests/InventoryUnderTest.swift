@@ -126,11 +126,9 @@ extension IncomingEvent {
     }
 
     static func order(_ id: Identifier, lines: [(sku: String, quantity: Int64)]) -> IncomingEvent {
-        let price = Money(amount: 500, currency: .eur)
-        return .created(
-            OrderCreated(
-                orderId: id, customerId: "alice", email: nil,
-                lines: lines.map { OrderCreated.Line(sku: $0.sku, quantity: $0.quantity, unitPrice: price) },
+        .created(
+            NewOrder(
+                orderId: id, lines: lines.map { NewOrder.Line(sku: $0.sku, quantity: $0.quantity) },
                 total: Money(amount: 4998, currency: .eur), paymentToken: "tok_visa"))
     }
 }
