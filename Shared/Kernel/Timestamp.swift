@@ -57,6 +57,8 @@ extension Timestamp: CustomStringConvertible {
     }
 
     /// Reads RFC 3339 in UTC (`Z`) with no or up to nine digits of a second's fraction; nil for anything else.
+    ///
+    /// Takes a `String` alone for the reason that `Identifier` has.
     package init?(_ text: String) {
         let bytes = Array(text.utf8)
         guard bytes.count >= 20, bytes.last == UInt8(ascii: "Z") else { return nil }
