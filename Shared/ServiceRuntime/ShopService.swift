@@ -25,14 +25,18 @@ package struct ServiceParts<Handler: BatchHandler>: Sendable {
     package let workers: [Worker]
     /// What must be true of the service's rows, beside the rules of messaging.
     package let rules: [ReconcilerRule]
+    /// What the service needs to be of use, beside its database and its place in the group; by name.
+    package let checks: [String: Readiness.Check]
 
     package init(
-        handler: Handler, routes: [Route], workers: [Worker] = [], rules: [ReconcilerRule] = []
+        handler: Handler, routes: [Route], workers: [Worker] = [], rules: [ReconcilerRule] = [],
+        checks: [String: Readiness.Check] = [:]
     ) {
         self.handler = handler
         self.routes = routes
         self.workers = workers
         self.rules = rules
+        self.checks = checks
     }
 }
 
@@ -88,6 +92,9 @@ extension Service {
             context.readiness.add("postgres") { await core.pool.finding }
             context.readiness.add("kafka") {
                 consumer.isAssigned ? .ok : .bad("not yet in its consumer group; the log says why")
+            }
+            for (name, check) in parts.checks.sorted(by: { $0.key < $1.key }) {
+                context.readiness.add(name, check)
             }
             return [
                 Part(

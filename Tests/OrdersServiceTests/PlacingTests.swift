@@ -1,6 +1,7 @@
 import Foundation
 import HTTP
 import Kernel
+import Postgres
 import Testing
 
 @testable import OrdersService
@@ -16,6 +17,14 @@ struct PlacingTests {
             #expect(order.status == "pending")
             #expect(order.total == Money(amount: 500, currency: .eur))
             #expect(try await orders.said() == ["orders.created"])
+        }
+    }
+
+    @Test func `a service that knows no product yet is not ready to take orders`() async throws {
+        try await OrdersUnderTest.run { orders in
+            #expect(try await ProductStore.isFilled(in: orders.pool))
+            try await orders.pool.query(PostgresStatement.once("DELETE FROM product")())
+            #expect(try await !ProductStore.isFilled(in: orders.pool))
         }
     }
 

@@ -17,6 +17,13 @@ enum ProductStore {
         WHERE product.version < excluded.version
         """)
 
+    private static let any = PostgresStatement("product.any", "SELECT EXISTS (SELECT FROM product)")
+
+    /// Whether inventory has told of any product yet; until then every order would be refused for what it names.
+    static func isFilled(in pool: PostgresPool) async throws -> Bool {
+        try await pool.query(any()).first?.bool(0) ?? false
+    }
+
     /// The prices of these SKUs; one that isn't in the result is not sold.
     static func prices(of skus: Set<String>) -> PostgresQuery { prices(Array(skus)) }
 
