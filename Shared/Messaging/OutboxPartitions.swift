@@ -31,7 +31,7 @@ package func outboxWithoutVacuum(number: Int, width: Int64 = 1 << 24) -> Migrati
     Migration(
         number: number, name: "outbox without vacuum",
         sql: """
-            SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
+            \(namesMeanThisSchema)
 
             DO $$
                 DECLARE
@@ -46,11 +46,15 @@ package func outboxWithoutVacuum(number: Int, width: Int64 = 1 << 24) -> Migrati
             """)
 }
 
+/// For functions that take the path of their making along, too.
+private let namesMeanThisSchema =
+    "SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);"
+
 /// Puts a partitioned table in the place of the one there was, which becomes its first partition.
 private func tables(_ width: Int64) -> String {
     """
     -- Names mean this schema in what follows and in the functions, whatever the path of their caller.
-    SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
+    \(namesMeanThisSchema)
 
     ALTER TABLE outbox RENAME TO outbox_before;
     ALTER TABLE outbox_before RENAME CONSTRAINT outbox_pkey TO outbox_before_pkey;

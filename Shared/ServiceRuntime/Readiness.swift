@@ -11,7 +11,8 @@ package final class Readiness: Sendable {
         case bad(String)
     }
 
-    package typealias Check = @Sendable () async -> Finding
+    /// An error that it throws is a bad finding, in the words of the error.
+    package typealias Check = @Sendable () async throws -> Finding
 
     private enum Phase { case starting, ready, stopping }
 
@@ -64,7 +65,9 @@ package final class Readiness: Sendable {
 
     private static func limited(_ check: @escaping Check) async -> Finding {
         await withTaskGroup(of: Finding.self) { group in
-            group.addTask { await check() }
+            group.addTask {
+                do { return try await check() } catch { return .bad("\(error)") }
+            }
             group.addTask {
                 do { try await Task.sleep(for: checkDeadline) } catch {}
                 return .bad("no answer within \(checkDeadline)")

@@ -25,12 +25,12 @@ package struct ServiceParts<Handler: BatchHandler>: Sendable {
     package let workers: [Worker]
     /// What must be true of the service's rows, beside the rules of messaging.
     package let rules: [ReconcilerRule]
-    /// What the service needs to be of use, beside its database and its place in the group; by name.
-    package let checks: [String: Readiness.Check]
+    /// What the service needs to be of use, beside its database and its place in the group.
+    package let checks: [(name: String, check: Readiness.Check)]
 
     package init(
         handler: Handler, routes: [Route], workers: [Worker] = [], rules: [ReconcilerRule] = [],
-        checks: [String: Readiness.Check] = [:]
+        checks: [(name: String, check: Readiness.Check)] = []
     ) {
         self.handler = handler
         self.routes = routes
@@ -89,13 +89,14 @@ extension Service {
                 service: name, handler: parts.handler, pool: core.pool, kafka: try context.kafka,
                 instanceID: context.instanceID, policy: context.policy, relay: core.relay, logger: core.logger
             )
-            context.readiness.add("postgres") { await core.pool.finding }
+            context.readiness.add("postgres") {
+                try await core.pool.query(PostgresStatement("readiness", "SELECT 1")())
+                return .ok
+            }
             context.readiness.add("kafka") {
                 consumer.isAssigned ? .ok : .bad("not yet in its consumer group; the log says why")
             }
-            for (name, check) in parts.checks.sorted(by: { $0.key < $1.key }) {
-                context.readiness.add(name, check)
-            }
+            for (name, check) in parts.checks { context.readiness.add(name, check) }
             return [
                 Part(
                     "postgres", start: { try await core.awaitSchema(migrations) },
@@ -224,19 +225,6 @@ extension ServiceCore {
             } catch let error as PostgresError where error.classification == .transient {
                 logger.warning("waiting for the database", metadata: [LogKey.error: "\(error)"])
                 try await Task.sleep(for: backoff.next())
-            }
-        }
-    }
-}
-
-extension PostgresPool {
-    fileprivate var finding: Readiness.Finding {
-        get async {
-            do {
-                _ = try await query(PostgresStatement("readiness", "SELECT 1")())
-                return .ok
-            } catch {
-                return .bad("\(error)")
             }
         }
     }

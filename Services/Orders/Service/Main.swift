@@ -40,16 +40,12 @@ import ServiceRuntime
                 Worker("deadlines", run: { await sweeper.run(until: stop) }, stop: { stop.set() }),
                 Worker("idempotency keys", run: { await expiry.run(until: stop) }, stop: { stop.set() }),
             ],
-            rules: orderRules, checks: ["products": { await productCheck(core.pool) }])
+            rules: orderRules, checks: [("products", { try await productCheck(core.pool) })])
     }
 
     /// A shop that has just been made is not ready for its first order before it knows what is sold.
-    private static func productCheck(_ pool: PostgresPool) async -> Readiness.Finding {
-        do {
-            return try await ProductStore.isFilled(in: pool)
-                ? .ok : .bad("inventory has told of no product yet; see its log, and `shop topics`")
-        } catch {
-            return .bad("\(error)")
-        }
+    private static func productCheck(_ pool: PostgresPool) async throws -> Readiness.Finding {
+        try await ProductStore.isFilled(in: pool)
+            ? .ok : .bad("inventory has told of no product yet; see its log, and `shop topics`")
     }
 }
