@@ -68,12 +68,20 @@ struct RawClient: Sendable {
     }
 
     /// Sends and reads nothing until it is enough, or half a minute is over; then leaves.
-    func sendAndSleep(_ text: String, until isEnough: @escaping @Sendable () -> Bool) async {
+    ///
+    /// `answered` is set when the answer has begun to arrive.
+    func sendAndSleep(
+        _ text: String, answered: Served = Served(), until isEnough: @escaping @Sendable () -> Bool
+    ) async {
         _ = await onThread {
             guard let socket = connect(seconds: 10) else { return "" }
             _ = write(text, to: socket)
             let end = ContinuousClock.now + .seconds(30)
-            while !isEnough(), .now < end { poll(nil, 0, 5) }
+            while !isEnough(), .now < end {
+                // Once there is something to read, a look at the socket would return at once.
+                var waiting = pollfd(fd: answered.isSet ? -1 : socket, events: Int16(POLLIN), revents: 0)
+                if poll(&waiting, 1, 5) > 0 { answered.set() }
+            }
             close(socket)
             return ""
         }
