@@ -23,7 +23,7 @@ final class MailServer: Sendable {
     /// no"]`.
     init(replies: [String: String] = [:]) throws {
         self.replies = replies
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = inet_addr("127.0.0.1")
@@ -46,6 +46,7 @@ final class MailServer: Sendable {
         while true {
             let client = accept(listener, nil, nil)
             guard client >= 0 else { break }
+            _ = fcntl(client, F_SETFD, FD_CLOEXEC)
             connections.add(1, ordering: .relaxed)
             Thread.detachNewThread { self.talk(client) }
         }
