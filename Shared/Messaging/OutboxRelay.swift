@@ -14,8 +14,8 @@ package final class OutboxRelay: Sendable {
     package static let batchMax = 2000
     /// How long a stop waits for the acknowledgements of what is in flight.
     static let stopGrace = Duration.seconds(3)
-    /// How long a relay with nothing to publish may not have noticed that it was deposed or rewound, and one that waits for
-    /// an acknowledgement that the cluster is another.
+    /// How long a relay with nothing to publish may not have noticed that it was deposed or rewound, and it or one that waits
+    /// for an acknowledgement that the cluster is another.
     static let lookInterval = Duration.seconds(1)
 
     private let service: String
@@ -219,7 +219,10 @@ package final class OutboxRelay: Sendable {
         while !Task.isCancelled {
             try? await Task.sleep(for: Self.lookInterval)
             let current = try? await producer.clusterID(timeout: .seconds(5))
-            if let current, current != cluster.id { return await producer.close(timeout: .zero) }
+            if let current, current != cluster.id {
+                logger.warning("\(ClusterError.replaced(cluster: cluster.id, by: current))")
+                return await producer.close(timeout: .zero)
+            }
         }
     }
 
@@ -254,9 +257,10 @@ package final class OutboxRelay: Sendable {
                 await wake.wait()
                 seen = .now()
                 (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
-                // Moving the cursor tells that somebody has rewound it, but with nothing to publish it never moves.
+                // Whoever publishes learns of a rewind by moving the cursor, and of another cluster by what it sent.
                 if rows.isEmpty, ContinuousClock.now - lastLook > Self.lookInterval {
                     guard try await store.holds(cursor) else { throw DeposedError() }
+                    try await cluster.requireSame(as: producer.clusterID(timeout: .seconds(5)))
                     lastLook = .now
                 }
                 continue

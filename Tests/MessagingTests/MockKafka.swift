@@ -22,6 +22,9 @@ struct MockKafka: Sendable {
         try await body(kafka)
     }
 
+    /// Of its one broker.
+    var port: UInt16 { UInt16(cluster.bootstrapServers.split(separator: ":").last ?? "") ?? 0 }
+
     var configuration: KafkaConfiguration {
         // The mock cluster takes 3 s for a first member, and nearly a session for each rebalance.
         KafkaConfiguration(

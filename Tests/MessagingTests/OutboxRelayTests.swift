@@ -209,4 +209,30 @@ struct OutboxRelayTests {
             #expect(records.count == 5)
         }
     }
+
+    @Test func `a relay at rest notices that the cluster is another`() async throws {
+        try await MessagingHouse.with { house in
+            try await MockKafka.with(house) { first in
+                try await MockKafka.with(house) { second in
+                    let proxy = try FaultProxy(toPort: second.port)
+                    defer { proxy.close() }
+                    try await proxy.set(.down)
+                    var kafka = first.configuration
+                    kafka.bootstrapServers += ",127.0.0.1:\(proxy.port)"
+                    let relay = OutboxRelay(
+                        service: "orders", database: house.database, pool: house.pool, kafka: kafka,
+                        policy: .rewind, logger: house.log.logger)
+                    try await withThrowingTaskGroup(of: Void.self) { tasks in
+                        tasks.addTask { await relay.run() }
+                        defer { relay.close() }
+                        try await write(3, house, waking: [relay])
+                        _ = try await first.read(.ordersCancelled, until: isComplete(3))
+                        try first.cluster.setDown()
+                        try await proxy.set(.forward)
+                        expectOrder(try await second.read(.ordersCancelled, until: isComplete(3)), 3)
+                    }
+                }
+            }
+        }
+    }
 }
