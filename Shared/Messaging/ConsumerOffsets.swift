@@ -70,10 +70,12 @@ struct ConsumerOffsets: Sendable {
     }
 }
 
-/// Another member of the group owns a partition we still thought ours; nothing was changed.
+/// Another member of the group owns a partition we still thought ours, or an operator has set it back; nothing was changed.
 ///
 /// The consumer starts over.
 struct FencedError: Error, CustomStringConvertible {
     let partition: TopicPartition
-    var description: String { "the partitions around \(partition) belong to another member now" }
+    var description: String {
+        "the partitions around \(partition) belong to another member now, or were set back"
+    }
 }

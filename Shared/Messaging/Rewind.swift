@@ -6,6 +6,13 @@ package import Postgres
 /// The running relay is deposed by the new epoch and goes on from the new place. On a cluster that has no cursor yet,
 /// this makes one: the one step that admits a wiped or new Kafka.
 package enum Rewind {
+    /// What orders two snapshots of a server: the later one's end is greater, or fewer were still under way before it.
+    private static func seen(_ row: String) -> String {
+        """
+        (pg_snapshot_xmax(\(row).snapshot), -(SELECT count(*) FROM pg_snapshot_xip(\(row).snapshot)))
+        """
+    }
+
     private static let toStart = PostgresStatement(
         "outbox_cursor.rewind",
         """
@@ -14,27 +21,39 @@ package enum Rewind {
             coalesce(
                 (SELECT snapshot FROM outbox_tick WHERE at <= $2 ORDER BY at DESC LIMIT 1), '1:1:'::pg_snapshot), 0, 0
         FROM pg_control_system()
-        ON CONFLICT (cluster_id) DO UPDATE SET snapshot = excluded.snapshot, system_id = excluded.system_id,
-            version = outbox_cursor.version + 1, epoch = outbox_cursor.epoch + 1, moved_at = now()
+        ON CONFLICT (cluster_id) DO UPDATE SET
+            snapshot = CASE
+                WHEN outbox_cursor.system_id = excluded.system_id AND \(seen("outbox_cursor")) < \(seen("excluded"))
+                THEN outbox_cursor.snapshot ELSE excluded.snapshot END,
+            system_id = excluded.system_id, version = outbox_cursor.version + 1,
+            epoch = outbox_cursor.epoch + 1, moved_at = now()
         RETURNING snapshot::text
         """)
 
     private static let offsets = PostgresStatement(
         "consumer_offset.rewind",
-        "UPDATE consumer_offset SET next = 0, epoch = epoch + 1 WHERE cluster_id = $1")
+        """
+        UPDATE consumer_offset SET next = 0, epoch = epoch + 1
+        WHERE cluster_id = $1 AND ($2::text[] IS NULL OR topic = ANY ($2))
+        """)
 
     /// Makes the service hear everything on this cluster again, from the oldest record kept; what it knows
     /// changes nothing.
     ///
     /// Its running consumer is fenced and starts over.
     ///
+    /// - Parameter topics: those alone; nil for all. A topic that was made anew counts from 0 again, and offsets of the one
+    ///   before would pass over its first records.
     /// - Returns: the number of partitions set back.
-    package static func rewindOffsets(cluster: String, on connection: PostgresConnection) async throws -> Int
-    {
-        try await connection.query(offsets(cluster)).affectedRows
+    @discardableResult
+    package static func rewindOffsets(
+        cluster: String, topics: [String]? = nil, on connection: PostgresConnection
+    ) async throws -> Int {
+        try await connection.query(offsets(cluster, topics)).affectedRows
     }
 
-    /// - Parameter time: publish again what was written after this moment; nil means all that is retained.
+    /// - Parameter time: publish again what was written after this moment; nil means all that is retained. What was never
+    ///   published is published in any case.
     /// - Returns: the snapshot the relay now goes on from.
     package static func rewind(
         cluster: String, to time: Timestamp?, on connection: PostgresConnection

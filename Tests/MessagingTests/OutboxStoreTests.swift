@@ -158,13 +158,32 @@ struct OutboxStoreTests {
             try await house.write(versions: 2...2)
             try await tick("20")
             try await house.write(versions: 3...3)
-            for (time, expected) in [("09", [1, 2, 3]), ("10", [2, 3]), ("19", [2, 3]), ("20", [3])] {
+            var published = try #require(try await store.takeCursor())
+            let end = try #require(try await store.read(after: published, limit: 10).until)
+            try await store.move(&published, to: end)
+            for (time, expected) in [("20", [3]), ("19", [2, 3]), ("10", [2, 3]), ("09", [1, 2, 3])] {
                 let moment = try #require(Timestamp("2026-01-01T00:00:\(time)Z"))
                 _ = try await Rewind.rewind(cluster: "cluster", to: moment, on: connection)
                 let cursor = try #require(try await store.takeCursor())
                 let versions = try await store.read(after: cursor, limit: 10).rows.map(\.event.version)
                 #expect(versions == expected.map(Int64.init), "at \(time)")
             }
+        }
+    }
+
+    @Test func `a rewind passes over nothing that was never published`() async throws {
+        try await with { house, store, connection in
+            try await house.write(versions: 1...1)
+            var cursor = try #require(try await store.takeCursor())
+            let end = try #require(try await store.read(after: cursor, limit: 10).until)
+            try await store.move(&cursor, to: end)
+            try await house.write(versions: 2...2)
+            _ = try await house.pool.query(OutboxStore.tick())
+            let moment = Timestamp.now().advanced(by: .seconds(3600))
+            _ = try await Rewind.rewind(cluster: "cluster", to: moment, on: connection)
+            let rewound = try #require(try await store.takeCursor())
+            let versions = try await store.read(after: rewound, limit: 10).rows.map(\.event.version)
+            #expect(versions == [2])
         }
     }
 

@@ -40,7 +40,8 @@ enum OutboxCommands {
             .flag("--all", "all services"),
             .text(
                 "--to", "TIME",
-                "what was written after this moment, such as 2026-11-21T12:00:00Z; without it, everything"),
+                "what was written after this moment, such as 2026-11-21T12:00:00Z, and what was never published; "
+                    + "without it, everything"),
             .flag("--offsets", "have the service read its topics again from the beginning, too"),
         ],
         details: """
