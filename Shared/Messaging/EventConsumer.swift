@@ -133,7 +133,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
                 claims = try await retrying { try await offsets.claim(partitions, in: self.pool) }
                 try await consumer.assign(
                     claims.mapValues { $0.next > 0 ? $0.next : KafkaConsumer.beginning })
-                assigned.set()
+                assigned.store(true, ordering: .releasing)
                 logger.debug("partitions assigned", metadata: [LogKey.count: "\(partitions.count)"])
             case .revoked:
                 claims = [:]

@@ -26,7 +26,7 @@ import Testing
         let admin = try KafkaAdmin(
             configuration: KafkaConfiguration(bootstrapServers: cluster.bootstrapServers, clientID: "test"),
             logger: logger)
-        await #expect(throws: Failure.self) { try await TopicSetup.establish(replication: 1, with: admin) }
+        await #expect(throws: Failure.self) { try await TopicSetup.makeMissing(replication: 1, with: admin) }
         await admin.close()
     }
 
@@ -38,7 +38,7 @@ import Testing
         let admin = try KafkaAdmin(
             configuration: KafkaConfiguration(bootstrapServers: cluster.bootstrapServers, clientID: "test"),
             logger: logger)
-        let made = try await TopicSetup.establish(replication: 1, with: admin)
+        let made = try await TopicSetup.makeMissing(replication: 1, with: admin)
         await admin.close()
         #expect(made.isEmpty)
     }

@@ -147,7 +147,9 @@ enum Diagnosis {
             let names = wrong.joined(separator: ", ")
             symptoms.append(
                 .wrong(
-                    "topics", "\(names) not of \(Topic.partitions) partitions: delete, then run `shop setup`")
+                    "topics",
+                    "\(names) not of \(Topic.partitions) partitions: delete, then `shop setup` and `shop outbox rewind --all`"
+                )
             )
         }
         if symptoms.isEmpty {
@@ -173,7 +175,9 @@ enum Diagnosis {
                 .wrong(check, "never on this cluster: `shop outbox rewind --service \(service)` starts it")
             ]
         }
-        guard state.hasLeader else { return [.wrong(check, "no relay runs: start \(service)")] }
+        guard state.hasLeader else {
+            return [.wrong(check, "no relay leads: start \(service), or see its log")]
+        }
         if let age = state.oldestSeconds, age > 5 {
             return [
                 .wrong(check, "\(state.unpublished) events wait, the oldest for \(Int(age)) s: see its log")

@@ -63,10 +63,7 @@ enum OutboxCommands {
                 time = parsed
             }
             let replication = try TopicSetup.replication(shop.settings)
-            let (cluster, topics) = try await shop.withKafka { admin in
-                let cluster = try await admin.clusterID(timeout: Shop.brokerTimeout)
-                return (cluster, try await TopicSetup.establish(replication: replication, with: admin))
-            }
+            let (cluster, topics) = try await TopicSetup.establish(replication: replication, shop)
             if !topics.isEmpty { shop.console.say("made the topics \(topics.joined(separator: ", "))") }
             for service in shop.services(arguments) {
                 let (count, gone) = try await shop.withDatabase(schema: service) { connection in

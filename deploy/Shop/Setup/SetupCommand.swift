@@ -31,9 +31,7 @@ enum SetupCommand {
         try await waiting(for: "Kafka", shop) {
             try await shop.withKafka { _ = try await $0.clusterID(timeout: .seconds(5)) }
         }
-        let topics = try await shop.withKafka {
-            try await TopicSetup.establish(replication: replication, with: $0)
-        }
+        let topics = try await TopicSetup.establish(replication: replication, shop).made
         shop.console.say("topics              \(counted(topics, of: Topic.all.count))")
         try Sibling(name: "inventory").run(
             ["seed"], environment: try environment(of: "inventory", shop.settings))

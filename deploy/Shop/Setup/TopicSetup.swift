@@ -1,5 +1,6 @@
 import Contracts
 import Kafka
+import Messaging
 
 /// Makes the topics of the table in `Contracts`, and checks those that are there.
 enum TopicSetup {
@@ -14,9 +15,29 @@ enum TopicSetup {
         return replication
     }
 
+    /// Makes the topics that are missing, and has the services forget how far they had read others of these names.
+    ///
+    /// - Returns: the cluster, and the names of the topics that were not there before.
+    /// - Throws: `Failure` where a topic has another number of partitions, which would move every key; `KafkaError`;
+    ///   `PostgresError`.
+    static func establish(replication: Int32, _ shop: Shop) async throws -> (cluster: String, made: [String])
+    {
+        let (cluster, made) = try await shop.withKafka { admin in
+            (
+                try await admin.clusterID(timeout: Shop.brokerTimeout),
+                try await makeMissing(replication: replication, with: admin)
+            )
+        }
+        for service in Shop.services where !made.isEmpty {
+            try await shop.withDatabase(schema: service) {
+                _ = try await Rewind.rewindOffsets(cluster: cluster, topics: made, on: $0)
+            }
+        }
+        return (cluster, made)
+    }
+
     /// - Returns: the names of the topics that were not there before.
-    /// - Throws: `Failure` where a topic has another number of partitions, which would move every key; `KafkaError`.
-    static func establish(replication: Int32, with admin: KafkaAdmin) async throws -> [String] {
+    static func makeMissing(replication: Int32, with admin: KafkaAdmin) async throws -> [String] {
         let missing = try await missingTopics(admin)
         guard !missing.isEmpty else { return [] }
         do {
