@@ -3,6 +3,7 @@ package import Kafka
 import Kernel
 package import Observability
 package import Postgres
+import Synchronization
 
 /// Feeds a service the events it hears, in batches, each with its effects and its offsets in one transaction.
 ///
@@ -29,7 +30,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
     private let relay: OutboxRelay
     private let logger: Logger
     private let stop = StopFlag()
-    private let assigned = StopFlag()
+    private let assigned = Atomic(false)
 
     /// - Parameters:
     ///   - service: names the consumer group and the topics, by the table in `Topic`.
@@ -49,8 +50,9 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
         self.logger = logger
     }
 
-    /// Whether the group has given this member its first partitions, or said that there are none for it.
-    package var isAssigned: Bool { assigned.isSet }
+    /// Whether the group has given this member its first partitions, or said that there are none for it, and no cluster was
+    /// refused since.
+    package var isAssigned: Bool { assigned.load(ordering: .acquiring) }
 
     /// Consumes until `close()`.
     ///
@@ -87,6 +89,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
             } catch is CancellationError where stop.isSet {
                 return
             } catch {
+                if error is ClusterError { assigned.store(false, ordering: .releasing) }
                 logger.warning(
                     "consumer interrupted, joining again",
                     metadata: [LogKey.error: "\(error)", LogKey.attempt: "\(backoff.attempt + 1)"])

@@ -93,8 +93,8 @@ extension Service {
                 try await core.pool.query(PostgresStatement("readiness", "SELECT 1")())
                 return .ok
             }
-            context.readiness.add("kafka") {
-                consumer.isAssigned ? .ok : .bad("not yet in its consumer group; the log says why")
+            context.readiness.add("consumer group") {
+                consumer.isAssigned ? .ok : .bad("not in it; the log says why")
             }
             for (name, check) in parts.checks { context.readiness.add(name, check) }
             return [
