@@ -7,8 +7,9 @@ package struct DeadLettered: Codable, Sendable, Equatable {
     package let bytes: Int
     /// `contract` for a record no build of the service can read, or the SQLSTATE the database refused it with.
     package let errorClass: String
+    /// At most 1,000 characters of it.
     package let error: String
-    /// The value as it came, in base64; absent above 64 kB, when the service's `dead_letter` table alone has it.
+    /// The value as it came, in base64; absent above 16 kB, when the service's `dead_letter` table alone has it.
     package let value: String?
 
     package init(

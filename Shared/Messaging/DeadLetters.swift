@@ -28,26 +28,39 @@ struct DeadLetter: Sendable {
         SELECT $1, * FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::bytea[], $6::text[], $7::bytea[],
             $8::text[], $9::text[])
         ON CONFLICT ON CONSTRAINT dead_letter_position DO NOTHING
+        RETURNING topic, partition, "offset"
         """)
 
-    static func append(_ letters: [DeadLetter], to transaction: PostgresTransaction) {
-        guard let first = letters.first else { return }
-        transaction.enqueue(
+    /// Puts records aside.
+    ///
+    /// - Returns: those that were not there already, from before a rewind of the offsets.
+    static func insert(
+        _ letters: [DeadLetter], in transaction: PostgresTransaction
+    ) async throws -> [DeadLetter] {
+        guard let first = letters.first else { return [] }
+        let result = try await transaction.query(
             insert(
                 first.clusterID, letters.map(\.record.topic), letters.map(\.record.partition),
                 letters.map(\.record.offset), letters.map(\.record.key), letters.map(\.headersJSON),
                 letters.map(\.record.value), letters.map(\.errorClass), letters.map(\.error)))
+        let fresh = try Set(
+            result.map { try "\($0.string(0))/\($0.int32(1))@\($0.int64(2))" })
+        return letters.filter { fresh.contains($0.record.position) }
     }
 
     /// The copy for people, on the service's dead letter topic.
+    ///
+    /// Its parts are cut so that a window full of them fits the relay's producer, which refuses a record above 1 MB and
+    /// holds 64: one that it refused would stop all that is behind it.
     func announcement(service: String, at time: Timestamp) throws -> OutgoingEvent {
-        let key = record.key.map { String(decoding: $0, as: UTF8.self).withoutNUL } ?? record.position
+        let key = record.key.map { String(decoding: $0.prefix(256), as: UTF8.self).withoutNUL } ?? ""
         return try OutgoingEvent(
             deadLetter: DeadLettered(
                 topic: record.topic, partition: record.partition, offset: record.offset,
                 bytes: record.value?.count ?? 0,
-                errorClass: errorClass, error: error,
-                value: record.value.flatMap { $0.count <= 65_536 ? Data($0).base64EncodedString() : nil }),
+                errorClass: errorClass,
+                error: String(String.UnicodeScalarView(error.unicodeScalars.prefix(1000))),
+                value: record.value.flatMap { $0.count <= 16_384 ? Data($0).base64EncodedString() : nil }),
             topic: Topic.deadLetters(of: service).name, key: key.isEmpty ? record.position : key, at: time)
     }
 

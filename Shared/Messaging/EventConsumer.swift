@@ -174,7 +174,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
                 throw BuildError("Kafka refuses this service: \(error); see `shop doctor`")
             case .offsetOutOfRange:
                 logger.error(
-                    "records were deleted before they were handled, or the topics were made anew: `shop outbox rewind`",
+                    "records were deleted before they were handled, or topics made anew: `shop outbox rewind --all --offsets`",
                     metadata: [LogKey.error: "\(error)"])
                 throw error
             case .fatal, .transient, .recordTooLarge, .queueFull, .timedOut, .closed, .other: throw error
@@ -268,22 +268,22 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
             }
         }
         let (moves, handling, parked) = (next, messages, letters)
-        let handled = try await pool.transaction { transaction in
+        let (handled, fresh) = try await pool.transaction { transaction in
             try await offsets.move(moves, from: claims, in: transaction)
             var handled = handling.isEmpty ? Handled() : try await handler.handle(handling, in: transaction)
             let now = Timestamp.now()
-            handled.events += try parked.map { try $0.announcement(service: service, at: now) }
-            DeadLetter.append(parked, to: transaction)
+            let fresh = try await DeadLetter.insert(parked, in: transaction)
+            handled.events += try fresh.map { try $0.announcement(service: service, at: now) }
             Outbox.append(handled.events, to: transaction)
             #if FAIL_POINTS
                 FailPoint.consumerCommitting.reached(size: handling.count)
             #endif
-            return handled
+            return (handled, fresh)
         }
         #if FAIL_POINTS
             FailPoint.consumerCommitted.reached(size: messages.count)
         #endif
-        committed(handled, messages: messages, letters: letters)
+        committed(handled, messages: messages, letters: fresh)
         return next.reduce(into: [:]) { moved, entry in
             guard var claim = claims[entry.key] else { return }
             claim.next = entry.value

@@ -136,7 +136,7 @@ package final class OutboxRelay: Sendable {
             do {
                 try await lead { backoff.reset() }
             } catch is DeposedError {
-                logger.info("relay deposed, starting over")
+                logger.info("another relay leads, or the outbox was rewound: starting over")
             } catch {
                 logger.warning(
                     "relay interrupted, trying again",
@@ -147,7 +147,7 @@ package final class OutboxRelay: Sendable {
     }
 
     /// One term as the leader: from winning the lock to losing the connection, the producer or the cursor.
-    private func lead(_ begun: () -> Void) async throws {
+    private func lead(_ progressing: () -> Void) async throws {
         let connection = try await PostgresConnection.connect(database, logger: logger)
         do {
             while try await !OutboxStore.becomeLeader(on: connection) {
@@ -167,7 +167,6 @@ package final class OutboxRelay: Sendable {
                     try await cluster.admit(policy: self.policy, pool: self.pool)
                     let topics = Topic.all.filter { $0.publisher == self.service }.map(\.name)
                     try await producer.prepare(topics: topics, timeout: .seconds(5))
-                    begun()
                     self.leading.withLock { $0 = cluster.id }
                     group.addTask { await self.watch(cluster, producer) }
                     group.addTask {
@@ -175,7 +174,7 @@ package final class OutboxRelay: Sendable {
                             self.wake.wake()
                         }
                     }
-                    try await self.publish(to: cluster, by: producer, from: connection)
+                    try await self.publish(to: cluster, by: producer, from: connection, progressing)
                     group.cancelAll()
                 }
                 await producer.close(timeout: .seconds(5))
@@ -227,7 +226,8 @@ package final class OutboxRelay: Sendable {
     }
 
     private func publish(
-        to cluster: KafkaCluster, by producer: KafkaProducer, from connection: PostgresConnection
+        to cluster: KafkaCluster, by producer: KafkaProducer, from connection: PostgresConnection,
+        _ progressing: () -> Void
     ) async throws {
         let store = OutboxStore(connection: connection, clusterID: cluster.id)
         guard var cursor = try await store.takeCursor() else { throw DeposedError() }
@@ -251,6 +251,7 @@ package final class OutboxRelay: Sendable {
                     continue
                 }
             }
+            progressing()
             guard let end = until ?? cursor.until else {
                 if stop.isSet { return }
                 delay.withLock { $0 = PublishDelay(at: .now()) }

@@ -13,14 +13,14 @@ struct DeadLetterRedriveTests {
     private func park(_ records: [ProducerRecord], in house: MessagingHouse) async throws {
         let offsets = ConsumerOffsets(clusterID: "cluster")
         try await house.pool.transaction { transaction in
-            DeadLetter.append(
+            _ = try await DeadLetter.insert(
                 records.enumerated().map { offset, record in
                     let received = KafkaRecord(
                         topic: record.topic, partition: 0, offset: Int64(offset), timestamp: 0,
                         key: record.key, value: record.value,
                         headers: record.headers.map { ($0.name, Array($0.value.utf8)) })
                     return DeadLetter(offsets, received, "test", "parked by the test")
-                }, to: transaction)
+                }, in: transaction)
         }
         try await house.run("UPDATE dead_letter SET state = 'retry'")
     }

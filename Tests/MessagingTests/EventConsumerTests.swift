@@ -148,6 +148,62 @@ struct EventConsumerTests {
         }
     }
 
+    /// A copy for people that Kafka doesn't take would stop all events behind it.
+    @Test func `a record of any size is set aside, and what is told of it is short`() async throws {
+        try await MessagingHouse.with { house in
+            try await MockKafka.with(house) { kafka in
+                var huge = try OrderCancelled(by: "huge").record
+                huge.key = [UInt8](repeating: 0xFF, count: 400_000)
+                huge.value = [UInt8](repeating: 1, count: 20_000)
+                huge.headers = huge.headers.map { name, value in
+                    (name, name == "ce_type" ? String(repeating: "\u{1}", count: 170_000) : value)
+                }
+                try await kafka.send([huge, try OrderCancelled(by: "a").record])
+                let relay = relay(house, kafka)
+                let told = try await withThrowingTaskGroup(of: Void.self) { tasks in
+                    tasks.addTask { await relay.run() }
+                    defer { relay.close() }
+                    try await running(consumer(house, kafka, EffectHandler())) {
+                        try await awaitEffects(1, house)
+                    }
+                    return try await kafka.read(.deadLetters(of: "notifications")) { !$0.isEmpty }
+                }
+                #expect(told.count == 1)
+                #expect((told.first?.value?.count ?? .max) < 10_000)
+                #expect(try await house.number("SELECT max(length(key)) FROM dead_letter") == 400_000)
+            }
+        }
+    }
+
+    @Test func `what was set aside before a rewind is not told again`() async throws {
+        try await MessagingHouse.with { house in
+            try await MockKafka.with(house) { kafka in
+                var unreadable = try OrderCancelled(by: "f").record
+                unreadable.value = Array("{}".utf8)
+                try await kafka.send([unreadable, try OrderCancelled(by: "a").record])
+                try await running(consumer(house, kafka, EffectHandler())) {
+                    try await awaitEffects(1, house)
+                }
+                let cluster = try #require(
+                    try await house.strings("SELECT cluster_id FROM outbox_cursor").first)
+                let topic = Topic.ordersCancelled.name
+                let reset = try await house.withConnection {
+                    _ = try await Rewind.rewindOffsets(cluster: cluster, topics: ["another"], on: $0)
+                    return try await Rewind.rewindOffsets(cluster: cluster, topics: [topic], on: $0)
+                }
+                #expect(reset == Int(MockKafka.partitions))
+                try await running(consumer(house, kafka, EffectHandler())) {
+                    try await eventually("all is heard again") {
+                        try await house.number("SELECT max(next) FROM consumer_offset") == 2
+                    }
+                }
+                let told = "SELECT count(*) FROM outbox WHERE topic = 'notifications.deadLetters'"
+                #expect(try await house.number(told) == 1)
+                #expect(house.log.lines.filter { $0.message.hasPrefix("dead letter") }.count == 1)
+            }
+        }
+    }
+
     @Test func `a stop in the middle of a bisected batch passes over nothing`() async throws {
         try await MessagingHouse.with { house in
             try await MockKafka.with(house) { kafka in
