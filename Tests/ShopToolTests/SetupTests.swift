@@ -43,6 +43,31 @@ import Testing
         #expect(made.isEmpty)
     }
 
+    @Test func `a password is set for a role that is made, or where it was asked for`() async throws {
+        let server = try PostgresServer.fromEnvironment()
+        try await server.withDatabase { configuration in
+            let connection = try await PostgresConnection.connect(configuration, logger: RecordedLog().logger)
+            _ = try await Roles.establish(passwords: [:], on: connection)
+            // A password that is set gets a new salt. Other tests have setups of their own, which give all of them.
+            try await eventually("a setup leaves the passwords alone") {
+                let before = try await hashes(connection)
+                _ = try await Roles.establish(passwords: [:], on: connection)
+                return try await hashes(connection) == before
+            }
+            let before = try await hashes(connection)
+            _ = try await Roles.establish(passwords: ["payments": "payments"], on: connection)
+            #expect(try await hashes(connection)["payments"] != before["payments"])
+            await connection.close()
+        }
+    }
+
+    private func hashes(_ connection: PostgresConnection) async throws -> [String: String] {
+        let read = PostgresStatement.once(
+            "SELECT rolname::text, rolpassword FROM pg_authid WHERE rolname = ANY ($1::text[])")
+        let rows = try await connection.query(read(Roles.names))
+        return try Dictionary(uniqueKeysWithValues: rows.map { (try $0.string(0), try $0.string(1)) })
+    }
+
     @Test func `a role reaches its own schema and no other, and makes no tables`() async throws {
         let server = try PostgresServer.fromEnvironment()
         try await server.withDatabase { configuration in

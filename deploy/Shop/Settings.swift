@@ -28,7 +28,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .replicationFactor: "copies of each topic that `shop setup` makes"
         case .ordersURL, .inventoryURL, .paymentsURL, .notificationsURL: "where the service answers"
         case .ordersPassword, .inventoryPassword, .paymentsPassword, .notificationsPassword, .gatewayPassword:
-            "what `shop setup` gives the role"
+            "password that `shop setup` gives the role; unset, only a new role"
         }
     }
 
@@ -60,15 +60,18 @@ struct Settings: Sendable {
 
     /// - Throws: `Failure` for a file that can't be read.
     subscript(setting: Setting) -> String {
-        get throws(Failure) {
-            if let value = environment[setting.rawValue], !value.isEmpty { return value }
-            let name = setting.rawValue + "_FILE"
-            if let path = environment[name], !path.isEmpty {
-                guard let text = readFile(path) else { throw Failure("\(name): can't read \(path)") }
-                return text
-            }
-            return local(setting) ?? setting.preset
-        }
+        get throws(Failure) { try given(setting) ?? local(setting) ?? setting.preset }
+    }
+
+    /// What the environment says by itself or by a file; nil where it says nothing.
+    ///
+    /// - Throws: `Failure` for a file that can't be read.
+    func given(_ setting: Setting) throws(Failure) -> String? {
+        if let value = environment[setting.rawValue], !value.isEmpty { return value }
+        let name = setting.rawValue + "_FILE"
+        guard let path = environment[name], !path.isEmpty else { return nil }
+        guard let text = readFile(path) else { throw Failure("\(name): can't read \(path)") }
+        return text
     }
 
     private func local(_ setting: Setting) -> String? {

@@ -16,7 +16,8 @@ enum Roles {
 
     /// Makes what is missing and sets right what is there, all or nothing.
     ///
-    /// - Parameter passwords: by role.
+    /// - Parameter passwords: by role. One that is missing here keeps the password that it has, since somebody may have
+    ///   changed it; where it is made now, its name is its password.
     /// - Returns: the roles that were not there before.
     /// - Throws: `Failure` where a role of that name is a superuser, which no service may run as.
     static func establish(
@@ -61,8 +62,8 @@ enum Roles {
         for role in missing { try await run("CREATE ROLE \(role)", on: connection) }
         try await run(fences(database: database), on: connection)
         for role in names {
-            try await run(
-                rights(of: role, password: passwords[role] ?? role, database: database), on: connection)
+            let password = passwords[role] ?? (missing.contains(role) ? role : nil)
+            try await run(rights(of: role, password: password, database: database), on: connection)
         }
         try await run("COMMIT", on: connection)
         return missing
@@ -86,10 +87,10 @@ enum Roles {
 
     /// The limits are the same as the services set for themselves; here they hold for a person with `psql`
     /// too.
-    private static func rights(of role: String, password: String, database: String) -> String {
+    private static func rights(of role: String, password: String?, database: String) -> String {
         let others = names.filter { $0 != role }
         return """
-            ALTER ROLE \(role) WITH LOGIN PASSWORD \(SQLText.literal(password));
+            ALTER ROLE \(role) WITH LOGIN\(password.map { " PASSWORD \(SQLText.literal($0))" } ?? "");
             GRANT CONNECT ON DATABASE \(database) TO \(role);
             ALTER ROLE \(role) IN DATABASE \(database) SET search_path = \(role);
             ALTER ROLE \(role) IN DATABASE \(database) SET statement_timeout = '5s';

@@ -10,9 +10,10 @@ enum SetupCommand {
     static let setup = Command(
         verb: nil, summary: "make roles, schemas, tables, topics and sample products, where they are missing",
         details: """
-            Changes nothing that is right already, so it can run at every start. Needs DATABASE_URL to name the
-            administrator. Waits up to 60 seconds for Postgres and for Kafka. Lies beside the programs of the services,
-            which bring their own migrations.
+            Changes nothing that is right already, so it can run at every start. A role that is there gets the password
+            of its setting, and keeps the one it has where that isn't set. Needs DATABASE_URL to name the administrator.
+            Waits up to 60 seconds for Postgres and for Kafka. Lies beside the programs of the services, which bring
+            their own migrations.
             """,
         run: { _, shop in try await run(shop) })
 
@@ -47,13 +48,15 @@ enum SetupCommand {
         }
     }
 
+    /// By role, those that the environment says.
     private static func passwords(_ settings: Settings) throws -> [String: String] {
-        [
-            "orders": try settings[.ordersPassword], "inventory": try settings[.inventoryPassword],
-            "payments": try settings[.paymentsPassword],
-            "notifications": try settings[.notificationsPassword],
-            "gateway": try settings[.gatewayPassword],
+        let asked: [(role: String, setting: Setting)] = [
+            ("orders", .ordersPassword), ("inventory", .inventoryPassword), ("payments", .paymentsPassword),
+            ("notifications", .notificationsPassword), ("gateway", .gatewayPassword),
         ]
+        var passwords: [String: String] = [:]
+        for (role, setting) in asked { passwords[role] = try settings.given(setting) }
+        return passwords
     }
 
     /// What a service's program gets to see: the administrator's address, and no password of another role.
