@@ -54,6 +54,10 @@ import Testing
 
     @Test func `SQL literals hold whatever a password is`() {
         #expect(SQLText.literal(#"it's \ a"#) == #"E'it''s \\ a'"#)
+        // With an accent a quote is another character to Swift, and a quote to Postgres.
+        #expect(
+            Array(SQLText.literal("'\u{301}\\\u{301}").unicodeScalars)
+                == Array("E'''\u{301}\\\\\u{301}'".unicodeScalars))
     }
 
     @Test func `a query is encoded, and what has no value left out`() {

@@ -118,6 +118,13 @@ enum Roles {
 enum SQLText {
     static func literal(_ text: String) -> String {
         // An E string reads the same whatever `standard_conforming_strings` says.
-        "E'\(text.replacing("\\", with: "\\\\").replacing("'", with: "''"))'"
+        var literal = "E'".unicodeScalars
+        // Not by characters: a quote with an accent is one of its own to Swift, and a quote to Postgres.
+        for scalar in text.unicodeScalars {
+            if scalar == "'" || scalar == "\\" { literal.append(scalar) }
+            literal.append(scalar)
+        }
+        literal.append("'")
+        return String(literal)
     }
 }
