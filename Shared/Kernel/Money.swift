@@ -24,6 +24,16 @@ package struct Money: Hashable, Sendable, Codable {
         guard !overflow else { throw .tooLarge }
         return Money(amount: product, currency: currency)
     }
+
+    /// For people, with the decimals the currency has: `49.98 EUR`, `500 JPY`.
+    package var text: String {
+        let decimals = currency.decimals
+        let digits = String(amount.magnitude)
+        let sign = amount < 0 ? "-" : ""
+        guard decimals > 0 else { return "\(sign)\(digits) \(currency.code)" }
+        let padded = String(repeating: "0", count: max(0, decimals + 1 - digits.count)) + digits
+        return "\(sign)\(padded.dropLast(decimals)).\(padded.suffix(decimals)) \(currency.code)"
+    }
 }
 
 /// Why two amounts have no sum.
@@ -46,6 +56,18 @@ package struct Currency: Hashable, Sendable {
     private init(known code: String) { self.code = code }
 
     package static let eur = Currency(known: "EUR")
+
+    /// ISO 4217 list one, column "minor unit", where it is not 2.
+    fileprivate var decimals: Int {
+        switch code {
+        case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV",
+            "XAF", "XOF", "XPF":
+            0
+        case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND": 3
+        case "CLF", "UYW": 4
+        default: 2
+        }
+    }
 }
 
 extension Currency: Codable {

@@ -29,6 +29,17 @@ struct MoneyTests {
         #expect(Currency(code) == nil)
     }
 
+    @Test(arguments: [
+        (0, "EUR", "0.00 EUR"), (5, "EUR", "0.05 EUR"), (100, "EUR", "1.00 EUR"),
+        (-1250, "EUR", "-12.50 EUR"),
+        (500, "JPY", "500 JPY"), (1234, "KWD", "1.234 KWD"),
+        (Int64.min, "EUR", "-92233720368547758.08 EUR"),
+    ])
+    func `an amount has the decimals of its currency`(amount: Int64, code: String, text: String) throws {
+        let currency = try #require(Currency(code))
+        #expect(Money(amount: amount, currency: currency).text == text)
+    }
+
     @Test func `in JSON it is an amount and a code`() throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys

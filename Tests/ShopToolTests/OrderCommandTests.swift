@@ -51,6 +51,16 @@ import Testing
                 """)
     }
 
+    @Test func `money has the decimals of its currency`() throws {
+        let document = """
+            {"id":"01a1fef1-c746-7bf5-8fc1-61769b71783c","customerId":"ada","status":"pending","lines":[],
+            "total":{"amount":500,"currency":"JPY"},"createdAt":"2026-11-21T12:00:00.000Z",
+            "updatedAt":"2026-11-21T12:00:00.000Z"}
+            """
+        let order = try WebAnswer(status: 200, body: Array(document.utf8)).decode(OrderAnswer.self)
+        #expect(order.text.contains("total     500 JPY\n"))
+    }
+
     @Test func `only the checks that fail are told of a service that is not ready`() {
         #expect(Diagnosis.notReady("[+]postgres ok\n[-]kafka not there\nnot ready\n") == "kafka not there")
     }

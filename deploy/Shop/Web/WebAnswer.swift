@@ -90,12 +90,3 @@ struct ProductPage: Decodable, Sendable {
     let products: [Product]
     let nextCursor: String?
 }
-
-extension Money {
-    /// `49.98 EUR`; every currency in use here has two digits.
-    var text: String {
-        let digits = String(amount.magnitude)
-        let padded = String(repeating: "0", count: max(0, 3 - digits.count)) + digits
-        return "\(amount < 0 ? "-" : "")\(padded.dropLast(2)).\(padded.suffix(2)) \(currency.code)"
-    }
-}
