@@ -28,8 +28,7 @@ dotenv() {
 settings() {
     : "${ORDERS_PORT:=8080}" "${INVENTORY_PORT:=8081}" "${PAYMENTS_PORT:=8082}" "${NOTIFICATIONS_PORT:=8083}"
     : "${POSTGRES_PORT:=5433}" "${KAFKA_PORT:=9092}"
-    # A service refuses variables with its prefix that it does not know; these are ours, not theirs.
-    export -n {ORDERS,INVENTORY,PAYMENTS,NOTIFICATIONS,POSTGRES,KAFKA}_PORT
+    # These are for `shop setup`, and for no service.
     export -n {ORDERS,INVENTORY,PAYMENTS,NOTIFICATIONS,GATEWAY}_DATABASE_PASSWORD
     mkdir -p "$state"/{run,log,secrets} 2> /dev/null && [[ -w $state/run && -w $state/log ]] ||
         fail "can't write to $state: is it another user's, or the disk full?"

@@ -10,7 +10,7 @@ import ServiceRuntime
 
     static let service = Service.shop(
         "inventory", summary: "lists products, holds their stock for orders and sells it", httpPort: 8081,
-        keys: InventoryKeys.table, prefixes: ["INVENTORY_"], migrations: inventoryMigrations,
+        keys: InventoryKeys.table, prefixes: ["RESTOCK_"], migrations: inventoryMigrations,
         commands: [Service.Command("seed", "list the sample products that are missing", run: seed)]
     ) { core in
         let stop = StopFlag()

@@ -61,11 +61,10 @@ enum SetupCommand {
 
     /// What a service's program gets to see: the administrator's address, and no password of another role.
     ///
-    /// Nor a variable that is ours: a service refuses those with its prefix that it doesn't know.
+    /// Nor what begins with `SHOP_`, which a service refuses unless it is a setting of its own.
     private static func environment(of service: String, _ settings: Settings) throws -> [String: String] {
         var environment = settings.environment.filter { name, _ in
-            !Roles.names.contains { name.hasPrefix($0.uppercased() + "_") } && !name.hasPrefix("SHOP_")
-                && !name.hasPrefix("DATABASE_") && name != Setting.replicationFactor.rawValue
+            !name.contains("DATABASE_") && !name.hasPrefix("SHOP_")
         }
         environment["DATABASE_URL"] = try settings[.databaseURL]
         if service == "payments" { environment["GATEWAY_DATABASE_URL"] = environment["DATABASE_URL"] }
