@@ -1,3 +1,5 @@
+import Synchronization
+import TestSupport
 import Testing
 
 @testable import ShopTool
@@ -59,6 +61,28 @@ import Testing
             """
         let order = try WebAnswer(status: 200, body: Array(document.utf8)).decode(OrderAnswer.self)
         #expect(order.text.contains("total     500 JPY\n"))
+    }
+
+    @Test func `an order that may have been placed can be repeated`() async throws {
+        // Any server will do: what it is asked is held back.
+        let proxy = try FaultProxy(to: PostgresServer.fromEnvironment())
+        defer { proxy.close() }
+        let complaint = Mutex("")
+        let shop = Shop(
+            settings: Settings(
+                environment: ["ORDERS_URL": "http://127.0.0.1:\(proxy.port)"], localFolder: nil),
+            console: Console { text, _ in complaint.withLock { $0 = text } })
+        let words = ["order", "place", "--sku", "tea"]
+        try await proxy.set(.cutBefore(Array("POST ".utf8)))
+        #expect(await Main.run(words, shop) == .failure)
+        let told = complaint.withLock { $0 }
+        #expect(told.contains("it may have been done all the same: repeat it with `--key "), "\(told)")
+        try await proxy.set(.cutBefore(Array("POST ".utf8)))
+        #expect(await Main.run(words + ["--key", "k-1"], shop) == .failure)
+        #expect(complaint.withLock { $0 }.hasSuffix(" repeat it with `--key k-1`"))
+        try await proxy.set(.cutBefore(Array("GET ".utf8)))
+        #expect(await Main.run(["order", "list"], shop) == .failure)
+        #expect(!complaint.withLock { $0 }.contains("repeat"))
     }
 
     @Test func `only the checks that fail are told of a service that is not ready`() {

@@ -33,9 +33,12 @@ enum OrderCommands {
             var headers = ["Idempotency-Key": key]
             if let seconds = arguments.number("--wait") { headers["Prefer"] = "wait=\(seconds)" }
             let body = try OrderBody(arguments).json
+            let remedy = "repeat it with `--key \(key)`"
             let answer = try await shop.web.send(
                 .post, try shop.settings[.ordersURL] + "/v1/orders", headers: headers, json: body,
-                timeout: patience(arguments))
+                timeout: patience(arguments), remedy: remedy)
+            // A service that has no answer in time asks for the same again, with the same key.
+            guard answer.status < 500 else { throw Failure("\(answer.refusal) (\(remedy))") }
             return try show(answer, arguments, shop)
         })
 
@@ -52,7 +55,8 @@ enum OrderCommands {
         verb: "cancel", summary: "cancel one that is not confirmed yet", operands: [Operand(name: "ID")],
         options: [.json],
         run: { arguments, shop in
-            let answer = try await shop.web.send(.post, try url(of: arguments, shop) + "/cancellation")
+            let answer = try await shop.web.send(
+                .post, try url(of: arguments, shop) + "/cancellation", remedy: "repeat it")
             return try show(answer, arguments, shop)
         })
 
