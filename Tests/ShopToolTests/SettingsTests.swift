@@ -20,6 +20,20 @@ import Testing
         #expect(try settings[.paymentsURL] == "http://127.0.0.1:8082")
     }
 
+    @Test func `a service's address may end with a slash, and is one of HTTP`() throws {
+        func address(_ text: String) throws -> String {
+            try Settings(environment: ["ORDERS_URL": text], localFolder: nil)[.ordersURL]
+        }
+        #expect(try address("http://a:1/") == "http://a:1")
+        #expect(try address("https://a/shop//") == "https://a/shop")
+        for text in ["foo", "ftp://a", "http://", "http:///", "127.0.0.1:8080"] {
+            #expect(
+                throws: Failure(
+                    "ORDERS_URL is an address such as http://127.0.0.1:8080, not `\(text)`")
+            ) { try address(text) }
+        }
+    }
+
     @Test func `what deploy-up has started is found without an environment`() throws {
         try withLocalFolder { folder in
             try "18082".write(toFile: "\(folder)/run/payments.port", atomically: true, encoding: .utf8)

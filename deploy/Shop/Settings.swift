@@ -58,9 +58,29 @@ struct Settings: Sendable {
     /// The folder that `deploy/up` keeps its state in; nil where there is none around.
     let localFolder: String?
 
-    /// - Throws: `Failure` for a file that can't be read.
+    /// - Returns: of a service's address what paths are put after.
+    /// - Throws: `Failure` for a file that can't be read, and for a service's address that is none.
     subscript(setting: Setting) -> String {
-        get throws(Failure) { try given(setting) ?? local(setting) ?? setting.preset }
+        get throws(Failure) {
+            let text = try given(setting) ?? local(setting) ?? setting.preset
+            switch setting {
+            case .ordersURL, .inventoryURL, .paymentsURL, .notificationsURL:
+                return try Settings.base(text, setting)
+            default: return text
+            }
+        }
+    }
+
+    private static func base(_ text: String, _ setting: Setting) throws(Failure) -> String {
+        let host = ["http://", "https://"].first { text.hasPrefix($0) }
+            .map { text.dropFirst($0.count).prefix { $0 != "/" } }
+        guard let host, !host.isEmpty else {
+            throw Failure(
+                "\(setting.rawValue) is an address such as \(setting.preset), not `\(text.oneLine)`")
+        }
+        var base = text
+        while base.hasSuffix("/") { base.removeLast() }
+        return base
     }
 
     /// What the environment says by itself or by a file; nil where it says nothing.
