@@ -68,7 +68,9 @@ extension PostgresConfiguration {
     /// - Throws: `.configuration` without libpq's words, which quote the URL and with it the password.
     func connectionSettings() throws(PostgresError) -> [(keyword: String, value: String)] {
         guard let parsed = PQconninfoParse(url, nil) else {
-            throw .configuration("the connection URL is neither a postgres:// URL nor key=value pairs")
+            throw .configuration(
+                "the connection URL can't be read: it is a postgres:// URL, in whose password %40 stands for @ "
+                    + "and %25 for %, or key=value pairs")
         }
         defer { PQconninfoFree(parsed) }
         var settings = [

@@ -24,9 +24,9 @@ struct ConfigurationTests {
         }
     }
 
-    @Test func `a URL that can't be read is an error without the URL in it`() async throws {
-        let configuration = PostgresConfiguration(
-            url: "postgres://me:secret@[broken", applicationName: "tests")
+    @Test(arguments: ["postgres://me:secret@[broken", "postgres://me:secret%zz@127.0.0.1/x"])
+    func `a URL that can't be read is an error without the URL in it`(url: String) async throws {
+        let configuration = PostgresConfiguration(url: url, applicationName: "tests")
         let error = await failure {
             _ = try await PostgresConnection.connect(configuration, logger: RecordedLog().logger)
         }
@@ -35,6 +35,7 @@ struct ConfigurationTests {
             return
         }
         #expect(error?.description.contains("secret") == false)
+        #expect(error?.description.contains("%25 for %") == true)
         #expect(!"\(configuration)".contains("secret"))
         #expect(!String(reflecting: configuration).contains("secret"))
     }
