@@ -83,6 +83,16 @@ import Testing
         #expect(page.contains("why, for whoever asks later"))
     }
 
+    @Test func `a dead letter's id names its service once`() throws {
+        let inventory = LetterID(service: "inventory", number: 1)
+        #expect(try LetterID(arguments("dead-letters retry inventory/1")) == inventory)
+        #expect(try LetterID(arguments("dead-letters retry 1 --service inventory")) == inventory)
+        #expect(try LetterID(arguments("dead-letters retry inventory/1 --service inventory")) == inventory)
+        #expect(throws: UsageError("`inventory/1` is of inventory, `--service` says orders: leave one out")) {
+            try LetterID(arguments("dead-letters retry inventory/1 --service orders"))
+        }
+    }
+
     @Test func `names are unique`() {
         #expect(Set(commandTable.map(\.name)).count == commandTable.count)
         for group in commandTable {

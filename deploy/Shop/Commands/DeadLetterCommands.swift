@@ -151,6 +151,9 @@ struct LetterID: Sendable, Equatable, CustomStringConvertible {
         if parts.count == 1, let service = arguments.text("--service"), let number = Int64(text) {
             self.init(service: service, number: number)
         } else if parts.count == 2, let number = Int64(parts[1]), Shop.services.contains(String(parts[0])) {
+            if let service = arguments.text("--service"), service != parts[0] {
+                throw UsageError("`\(text)` is of \(parts[0]), `--service` says \(service): leave one out")
+            }
             self.init(service: String(parts[0]), number: number)
         } else {
             throw UsageError("the id of a dead letter looks like orders/7, not `\(text)`")
