@@ -3,7 +3,7 @@
 
 # broker_start: starts what is to be started; sets KAFKA_BOOTSTRAP_SERVERS and broker_kind (given, apache, local).
 broker_start() {
-    if [[ -n ${KAFKA_BOOTSTRAP_SERVERS:-} ]]; then
+    if [[ -n ${KAFKA_BOOTSTRAP_SERVERS:-} ]] && ! own_broker "$KAFKA_BOOTSTRAP_SERVERS"; then
         broker_kind=given
         ! running kafka || fail "a broker of deploy/up still runs, and KAFKA_BOOTSTRAP_SERVERS names another: deploy/down first"
         return
@@ -24,6 +24,9 @@ broker_start() {
     printf '%s' "$broker_kind" > "$state/run/kafka.kind"
     KAFKA_BOOTSTRAP_SERVERS=$(< "$state/run/kafka.address")
 }
+
+# own_broker ADDRESS: whether the broker that runs here answers there.
+own_broker() { running kafka && [[ ${1/#localhost:/127.0.0.1:} == "$(< "$state/run/kafka.address")" ]]; }
 
 # kafka_options: what the broker's JVM is started with. For a broker that lives an evening beside everything else the
 # optimizing compiler would take more than half of what Kafka takes in its first minute, and what it makes of a shop of
