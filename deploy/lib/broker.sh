@@ -6,6 +6,7 @@ broker_start() {
     if [[ -n ${KAFKA_BOOTSTRAP_SERVERS:-} ]] && ! own_broker "$KAFKA_BOOTSTRAP_SERVERS"; then
         broker_kind=given
         ! running kafka || fail "a broker of deploy/up still runs, and KAFKA_BOOTSTRAP_SERVERS names another: deploy/down first"
+        printf given > "$state/run/kafka.kind"
         return
     fi
     if running kafka; then
@@ -27,6 +28,16 @@ broker_start() {
 
 # own_broker ADDRESS: whether the broker that runs here answers there.
 own_broker() { running kafka && [[ ${1/#localhost:/127.0.0.1:} == "$(< "$state/run/kafka.address")" ]]; }
+
+# broker_stays: fails where the shop ran on a broker that only another shell names, and deploy/down has not ended it:
+# on a local one in its place the services would publish everything again.
+broker_stays() {
+    [[ -z ${KAFKA_BOOTSTRAP_SERVERS:-}${KAFKA_HOME:-} ]] && ! running kafka || return 0
+    case $(cat "$state/run/kafka.kind" 2> /dev/null) in
+        apache) fail "the shop last ran on Apache Kafka: set KAFKA_HOME, or deploy/down first to change" ;;
+        given) fail "the shop last ran on the Kafka at $(cat "$state/run/bootstrap"): set KAFKA_BOOTSTRAP_SERVERS, or deploy/down first to change" ;;
+    esac
+}
 
 # kafka_options: what the broker's JVM is started with. For a broker that lives an evening beside everything else the
 # optimizing compiler would take more than half of what Kafka takes in its first minute, and what it makes of a shop of
