@@ -72,7 +72,15 @@ build() {
     [[ -x $root/.build/release/notifications ]] || say "building (a few minutes the first time; $log)"
     if ! (cd "$root" && swift build -c release --static-swift-stdlib) > "$log" 2>&1 9>&-; then
         ! grep -q "No space left on device" "$log" || fail "the disk is full: the build needs about 1500 MB"
-        grep -m 5 "error:" "$log" >&2 || tail -n 5 "$log" >&2
-        fail "the build failed: see $log"
+        build_failed "$log"
     fi
+}
+
+# build_failed LOG: says why, and fails.
+build_failed() {
+    # What the compiler keeps of C modules has absolute paths in it.
+    ! grep -qE "compiled with module cache path|missing required module 'SwiftShims'" "$1" ||
+        fail "what .build holds was made in another folder or by another Swift: rm -rf .build, then again"
+    grep -m 5 "error:" "$1" >&2 || tail -n 5 "$1" >&2
+    fail "the build failed: see $1"
 }
