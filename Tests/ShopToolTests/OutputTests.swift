@@ -30,6 +30,18 @@ import Testing
         #expect(Table("name").json == "[]")
     }
 
+    @Test func `people see the beginning of a long value, programs all of it`() {
+        let error = String(repeating: "e", count: 5000)
+        var table = Table("error", "id")
+        table.add(.text(error), .number(7))
+        let lines = table.text.split(separator: "\n")
+        #expect(lines[1] == "\(String(repeating: "e", count: 97))...   7")
+        #expect(lines[0].count == 104)
+        #expect(table.json.contains(error))
+        table.cellWidthMax = .max
+        #expect(table.text.contains(error))
+    }
+
     @Test(arguments: [
         (0.0004, "0 ms"), (0.25, "250 ms"), (61, "61.0 s"), (300, "5 min"), (7300, "2 h"), (200_000, "2 d"),
     ])

@@ -31,7 +31,9 @@ enum AuditCommand {
                 shop.console.say(table(of: findings, withExamples: false).text)
                 for finding in violated {
                     shop.console.say("\n\(finding.check) \(finding.says):")
-                    for example in finding.examples { shop.console.say("  \(example.oneLine)") }
+                    for example in finding.examples {
+                        shop.console.say("  \(example.oneLine.shortened(to: 200))")
+                    }
                 }
             }
             return violated.isEmpty ? .success : .failure

@@ -14,6 +14,7 @@ enum DoctorCommand {
             var symptoms = await Diagnosis.ofDatabase(shop) + Diagnosis.ofKafka(shop)
             for service in Shop.services { symptoms.append(await Diagnosis.ofService(service, shop)) }
             var table = Table("check", "state", "found")
+            table.cellWidthMax = .max  // what to do stands at the end
             for symptom in symptoms {
                 table.add(.text(symptom.check), .text(symptom.isFine ? "ok" : "FAIL"), .text(symptom.found))
             }

@@ -14,6 +14,8 @@ struct Table: Sendable {
 
     /// The names of the columns as programs see them: `oldestUnpublished`.
     let columns: [String]
+    /// The most letters of a value that people see; an error or a name from outside may have any number.
+    var cellWidthMax = 100
     private(set) var rows: [[Cell]] = []
 
     init(_ columns: String...) { self.columns = columns }
@@ -25,10 +27,10 @@ struct Table: Sendable {
         rows.append(cells)
     }
 
-    /// Columns as wide as their longest value, numbers to the right; a title line first.
+    /// Columns as wide as their longest value, which is cut where it is too long, numbers to the right; a title line first.
     var text: String {
         let titles = columns.map { Table.title($0) }
-        let lines = rows.map { $0.map(\.text) }
+        let lines = rows.map { $0.map { $0.text.shortened(to: cellWidthMax) } }
         let widths = columns.indices.map { column in
             lines.reduce(titles[column].count) { max($0, $1[column].count) }
         }
@@ -111,6 +113,12 @@ extension String {
     fileprivate var trimmingTrailingSpaces: String {
         guard let last = lastIndex(where: { $0 != " " }) else { return "" }
         return String(self[...last])
+    }
+
+    /// Itself, or its beginning and three dots, all in all `count` letters.
+    func shortened(to count: Int) -> String {
+        guard dropFirst(count).isEmpty else { return prefix(max(0, count - 3)) + "..." }
+        return self
     }
 
     /// Fit for a line of a terminal: what would end the line, or steer the terminal, becomes a space.
