@@ -10,7 +10,9 @@ enum AuditCommand {
         verb: nil, summary: "check that nothing was lost, doubled or left lying, in the shop's own books",
         options: [
             .flag("--at-rest", "no order is under way: demand that every order has ended and nothing waits"),
-            .flag("--no-topics", "leave out what has to be read from Kafka (H1 to H5)"),
+            .flag(
+                "--no-topics",
+                "leave out what has to be read from Kafka: H1, H2, H4, H5, and H3 of the topics"),
             .number("--dead-letters", "N", in: 0...1_000_000, "so many records were spoilt on purpose [0]"),
             .json,
         ],

@@ -22,7 +22,8 @@ struct Help: Sendable {
             \(Help.lines(commands))
 
             `shop COMMAND --help` says more about one. Settings come from the environment; NAME_FILE names a file that
-            holds NAME's value. In square brackets: what holds without it, where a shop of `deploy/up` says nothing else.
+            holds NAME's value. In square brackets: the default. Beside a shop of `deploy/up` the addresses come from its
+            `.local`.
 
             \(Help.lines(settings))
 
