@@ -23,8 +23,8 @@ package struct KafkaCluster: Sendable {
         """
         SELECT (SELECT count(*) FROM outbox_cursor WHERE cluster_id = $1),
             (SELECT count(*) FROM outbox_cursor),
-            (SELECT count(*) FROM outbox_cursor WHERE cluster_id = $1
-                AND system_id <> (SELECT system_identifier::text FROM pg_control_system()))
+            (SELECT count(*) FROM outbox_cursor
+                WHERE system_id <> (SELECT system_identifier::text FROM pg_control_system()))
         """)
 
     private static let insert = PostgresStatement(

@@ -30,6 +30,36 @@ package enum Rewind {
         RETURNING snapshot::text
         """)
 
+    private static let extend = PostgresStatement("outbox.extend_for_rewind", "SELECT outbox_extend()")
+
+    /// Cursors of another server's transactions: the places of other clusters are lost with it.
+    private static let foreignCursors = PostgresStatement(
+        "outbox_cursor.forget_foreign",
+        """
+        DELETE FROM outbox_cursor WHERE cluster_id <> $1
+            AND system_id <> (SELECT system_identifier::text FROM pg_control_system())
+        """)
+
+    private static let foreignTicks = PostgresStatement(
+        "outbox_tick.forget_foreign",
+        "DELETE FROM outbox_tick WHERE pg_snapshot_xmax(snapshot) > pg_snapshot_xmax(pg_current_snapshot())")
+
+    /// Gives rows that a dump brought from a server which was further numbers of this one.
+    ///
+    /// No cursor would ever come behind them, and what is written now would be before them. All rows share the transactions
+    /// that this server has done, in their own order.
+    private static let renumber = PostgresStatement(
+        "outbox.renumber",
+        """
+        UPDATE outbox SET xid = (
+            3 + place * (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 3) / total)::text::xid8
+        FROM (
+            SELECT xid, seq, row_number() OVER (ORDER BY seq) - 1 AS place, count(*) OVER () AS total FROM outbox
+            WHERE EXISTS (SELECT FROM outbox WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()))
+        ) AS old
+        WHERE outbox.xid = old.xid AND outbox.seq = old.seq
+        """)
+
     private static let offsets = PostgresStatement(
         "consumer_offset.rewind",
         """
@@ -58,6 +88,10 @@ package enum Rewind {
     package static func rewind(
         cluster: String, to time: Timestamp?, on connection: PostgresConnection
     ) async throws -> String {
+        // Each by itself is safe to repeat.
+        for statement in [extend(), foreignCursors(cluster), foreignTicks(), renumber()] {
+            try await connection.query(statement)
+        }
         let result = try await connection.query(toStart(cluster, time))
         guard let row = result.first else { return "" }
         return try row.string(0)

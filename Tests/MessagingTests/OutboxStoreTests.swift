@@ -187,6 +187,30 @@ struct OutboxStoreTests {
         }
     }
 
+    @Test func `of a database that was restored elsewhere everything is published again, and what is new`()
+        async throws
+    {
+        try await with { house, store, connection in
+            try await house.write(versions: 1...3)
+            // As a dump brings it from a server that was further.
+            try await house.run("UPDATE outbox SET xid = (900000000 - seq)::text::xid8")
+            try await house.run("INSERT INTO outbox_tick VALUES (now(), '900000005:900000005:')")
+            try await house.run("UPDATE outbox_cursor SET system_id = '1', snapshot = '900000005:900000005:'")
+            try await house.run("INSERT INTO outbox_cursor VALUES ('another', '1', '7:7:', 0, 0)")
+            let words = await #expect(throws: ClusterError.self) {
+                try await KafkaCluster(id: "third").admit(policy: .rewind, pool: house.pool)
+            }
+            #expect("\(words, default: "")".contains("restored"))
+            _ = try await Rewind.rewind(cluster: "cluster", to: nil, on: connection)
+            try await house.write(versions: 4...4)
+            let cursor = try #require(try await store.takeCursor())
+            #expect(try await store.nextTick(after: cursor, number: 1) == nil)
+            let versions = try await store.read(after: cursor, limit: 10).rows.map(\.event.version)
+            #expect(versions == [1, 2, 3, 4])
+            try await KafkaCluster(id: "cluster").admit(policy: .stop, pool: house.pool)
+        }
+    }
+
     /// A tick's time is not before its snapshot: with that of the second's beginning, what was written within the second
     /// would be passed over.
     @Test func `rewound to a moment just before an event, that event is read again`() async throws {
