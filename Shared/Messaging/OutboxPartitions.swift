@@ -46,6 +46,20 @@ package func outboxWithoutVacuum(number: Int, width: Int64 = 1 << 24) -> Migrati
             """)
 }
 
+/// Keeps the ticks for as long as there are rows between them, and drops nothing that was committed meanwhile.
+///
+/// Rows leave by whole partitions and may be much older than the retention. Ticks that left by age made all of those one
+/// window, and a relay that was rewound sorted what was left of it for each batch.
+///
+/// - Parameters:
+///   - number: the migration's place in the service's list.
+///   - width: as for `outboxPartitions`.
+package func outboxTicksWhileNeeded(number: Int, width: Int64 = 1 << 24) -> Migration {
+    Migration(
+        number: number, name: "ticks while there are rows between them",
+        sql: namesMeanThisSchema + "\n" + drop(width, .whileNeeded))
+}
+
 /// For functions that take the path of their making along, too.
 private let namesMeanThisSchema =
     "SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);"
@@ -119,10 +133,32 @@ private func extend(_ width: Int64, with storage: String = "") -> String {
     """
 }
 
-private func drop(_ width: Int64) -> String {
+/// What has changed of `outbox_drop` since its first migration.
+private struct DropForm {
+    let verb: String
+    /// Before `outbox_rest` is emptied.
+    let restLock: String
+    let ticks: String
+
+    static let first = DropForm(verb: "CREATE", restLock: "", ticks: "at < now() - keep")
+    static let whileNeeded = DropForm(
+        verb: "CREATE OR REPLACE",
+        // A row that is being written to it now is to be seen, too.
+        restLock: """
+            PERFORM FROM outbox_rest LIMIT 1;
+            IF FOUND THEN LOCK TABLE outbox_rest IN ACCESS EXCLUSIVE MODE; END IF;
+
+            """,
+        ticks: """
+            at < now() - keep AND pg_snapshot_xmax(snapshot) <= coalesce(
+                            (SELECT min(xid) FROM outbox), pg_snapshot_xmax(pg_current_snapshot()))
+            """)
+}
+
+private func drop(_ width: Int64, _ form: DropForm = .first) -> String {
     """
     -- Drops what was published to a cluster entirely, and is older than `keep` to the last row.
-    CREATE FUNCTION outbox_drop(cluster text, keep interval) RETURNS SETOF text
+    \(form.verb) FUNCTION outbox_drop(cluster text, keep interval) RETURNS SETOF text
     LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '500ms' AS $$
         DECLARE
             published constant xid8 := (
@@ -150,13 +186,13 @@ private func drop(_ width: Int64) -> String {
                 INSERT INTO outbox_dropped (name, newest) VALUES (part.name, newest);
                 RETURN NEXT part.name;
             END LOOP;
-            SELECT occurred_at, xid INTO newest, last FROM outbox_rest ORDER BY xid DESC, seq DESC LIMIT 1;
+            \(form.restLock)SELECT occurred_at, xid INTO newest, last FROM outbox_rest ORDER BY xid DESC, seq DESC LIMIT 1;
             IF last < published AND newest < now() - keep THEN
                 TRUNCATE outbox_rest;
                 INSERT INTO outbox_dropped (name, newest) VALUES ('outbox_rest up to ' || last, newest);
                 RETURN NEXT 'outbox_rest';
             END IF;
-            DELETE FROM outbox_tick WHERE at < now() - keep;
+            DELETE FROM outbox_tick WHERE \(form.ticks);
         END
     $$;
     """

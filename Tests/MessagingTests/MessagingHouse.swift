@@ -39,6 +39,7 @@ struct MessagingHouse: Sendable {
                 try await database.migrate([
                     messagingMigration, outboxPartitions(number: 2, width: partition),
                     outboxTicksInOrder(number: 3), outboxWithoutVacuum(number: 4, width: partition),
+                    outboxTicksWhileNeeded(number: 5, width: partition),
                 ])
                 try await house.withConnection { try await $0.run(tables) }
                 try await body(house)

@@ -56,4 +56,5 @@ let inventoryMigrations: [Migration] = [
     outboxPartitions(number: 3),
     outboxTicksInOrder(number: 4),
     outboxWithoutVacuum(number: 5),
+    outboxTicksWhileNeeded(number: 6),
 ]

@@ -37,4 +37,5 @@ let notificationMigrations: [Migration] = [
     outboxPartitions(number: 3),
     outboxTicksInOrder(number: 4),
     outboxWithoutVacuum(number: 5),
+    outboxTicksWhileNeeded(number: 6),
 ]

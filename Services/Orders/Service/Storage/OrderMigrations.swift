@@ -67,4 +67,5 @@ let orderMigrations: [Migration] = [
             INSERT INTO deadline_sweep (deadline) VALUES ('epoch');
             """),
     outboxWithoutVacuum(number: 6),
+    outboxTicksWhileNeeded(number: 7),
 ]

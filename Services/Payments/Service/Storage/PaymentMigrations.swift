@@ -79,4 +79,5 @@ let paymentMigrations: [Migration] = [
     outboxPartitions(number: 3),
     outboxTicksInOrder(number: 4),
     outboxWithoutVacuum(number: 5),
+    outboxTicksWhileNeeded(number: 6),
 ]
