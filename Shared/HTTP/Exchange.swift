@@ -18,7 +18,7 @@ final class Exchange: Sendable {
     nonisolated(unsafe) var bytesHeld = 0
     /// How much of the body has come, whether it was kept or not.
     nonisolated(unsafe) var bodyBytes = 0
-    /// Its place among the exchanges in flight.
+    /// Its place among the exchanges in flight; only read and changed under the lock of their table.
     nonisolated(unsafe) var slot: Int?
 
     private let state: Mutex<State>
@@ -27,7 +27,7 @@ final class Exchange: Sendable {
         var phase = Phase.reading
         var task: Task<Void, Never>?
         var deadline: ContinuousClock.Instant
-        var isWaiting = false
+        var isCancelled = false
     }
 
     private enum Phase {
@@ -46,20 +46,15 @@ final class Exchange: Sendable {
     /// When the body must be complete; once the connection is suspended, when the handler must have answered.
     var deadline: ContinuousClock.Instant { state.withLock(\.deadline) }
 
-    /// Whether the client asked to be kept waiting (`Prefer: wait`).
-    var isWaiting: Bool { state.withLock(\.isWaiting) }
-
     /// Suspends the connection: from here on `answer` must be called, and whoever calls it may be any thread.
     ///
     /// - Returns: the request, which the exchange gives up.
     func suspend(deadlineAfter time: Duration) -> HTTPRequest {
         let request = self.request
         self.request.body = []
-        let wait = request.preferredWait
         state.withLock { state in
             state.phase = .running
-            state.isWaiting = wait != nil
-            state.deadline = .now + time + (wait?.duration ?? .zero)
+            state.deadline = .now + time
         }
         // Before there is anyone to answer: a resume that overtook the suspension would be lost.
         MHD_suspend_connection(connection)
@@ -74,12 +69,19 @@ final class Exchange: Sendable {
         let task = Task {
             self.answer(await router.respond(to: request, with: route))
         }
-        let isStillRunning = state.withLock { state in
+        let isWanted = state.withLock { state in
             guard case .running = state.phase else { return false }
             state.task = task
-            return true
+            return !state.isCancelled
         }
-        if !isStillRunning { task.cancel() }
+        if !isWanted { task.cancel() }
+    }
+
+    /// Gives the handler more time to answer.
+    func extendDeadline(to deadline: ContinuousClock.Instant) {
+        state.withLock { state in
+            if case .running = state.phase { state.deadline = deadline }
+        }
     }
 
     /// Takes the answer and wakes the connection; all but the first answer are dropped.
@@ -95,7 +97,13 @@ final class Exchange: Sendable {
     }
 
     /// Tells the handler to stop, and leaves the answer to it.
-    func cancel() { state.withLock { $0.task }?.cancel() }
+    func cancel() {
+        let task = state.withLock { state in
+            state.isCancelled = true
+            return state.task
+        }
+        task?.cancel()
+    }
 
     /// Tells the handler to stop, and answers in its place.
     func expire(_ problem: Problem) {
@@ -117,43 +125,84 @@ final class Exchange: Sendable {
 final class ExchangeTable: Sendable {
     private let table = Mutex(Table())
 
+    private struct Place {
+        let exchange: Exchange
+        /// Since which turn it has only waited; nil while it works.
+        var turn: UInt64?
+    }
+
     private struct Table {
-        var slots: [Exchange?] = []
+        var places: [Place?] = []
         var free: [Int] = []
         var isClosed = false
-        var count: Int { slots.count - free.count }
+        /// By their turns, which grow; there is none before `oldest`.
+        var waiting: [UInt64: Exchange] = [:]
+        var oldest: UInt64 = 0
+        var next: UInt64 = 0
+
+        var count: Int { places.count - free.count }
+        var working: Int { count - waiting.count }
+
+        mutating func endWait(_ turn: UInt64) -> Exchange? {
+            let exchange = waiting.removeValue(forKey: turn)
+            while oldest < next, waiting[oldest] == nil { oldest += 1 }
+            return exchange
+        }
     }
 
     var count: Int { table.withLock { $0.count } }
 
-    /// Takes an exchange in, unless the table is closed or has `max` already.
+    /// Those that don't only wait.
+    var working: Int { table.withLock { $0.working } }
+
+    /// Takes an exchange in, unless the table is closed or `max` are at work already.
     func insert(_ exchange: Exchange, max: Int) -> Bool {
         table.withLock { table in
-            guard !table.isClosed, table.count < max else { return false }
+            guard !table.isClosed, table.working < max else { return false }
             if let slot = table.free.popLast() {
-                table.slots[slot] = exchange
+                table.places[slot] = Place(exchange: exchange)
                 exchange.slot = slot
             } else {
-                exchange.slot = table.slots.count
-                table.slots.append(exchange)
+                exchange.slot = table.places.count
+                table.places.append(Place(exchange: exchange))
             }
             return true
         }
     }
 
     func remove(_ exchange: Exchange) {
-        guard let slot = exchange.slot else { return }
         table.withLock { table in
-            table.slots[slot] = nil
+            guard let slot = exchange.slot else { return }
+            if let turn = table.places[slot]?.turn { _ = table.endWait(turn) }
+            table.places[slot] = nil
             table.free.append(slot)
+            exchange.slot = nil
         }
-        exchange.slot = nil
+    }
+
+    /// Counts an exchange among those that only wait; false where it is there already, or gone.
+    func beginWait(_ exchange: Exchange) -> Bool {
+        table.withLock { table in
+            guard let slot = exchange.slot, table.places[slot]?.turn == nil else { return false }
+            table.places[slot]?.turn = table.next
+            table.waiting[table.next] = exchange
+            table.next += 1
+            return true
+        }
+    }
+
+    /// Takes out the one that has waited longest, where more than `max` wait: from here on it counts as at work, on its
+    /// answer.
+    func endLongestWait(beyond max: Int) -> Exchange? {
+        table.withLock { table in
+            table.waiting.count > max ? table.endWait(table.oldest) : nil
+        }
     }
 
     /// After this nothing comes in any more.
     func close() { table.withLock { $0.isClosed = true } }
 
     func exchanges(where isWanted: (Exchange) -> Bool) -> [Exchange] {
-        table.withLock { $0.slots.compactMap { $0 }.filter(isWanted) }
+        table.withLock { $0.places.compactMap { $0?.exchange }.filter(isWanted) }
     }
 }

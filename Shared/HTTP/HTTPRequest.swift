@@ -9,6 +9,8 @@ package struct HTTPRequest: Sendable {
     package var body: [UInt8]
     /// What stood where the route's pattern has a name in braces.
     package var pathParameters: [String: String] = [:]
+    /// What the server does about `beginWait`.
+    var waitBegins: (@Sendable (WaitPreference) -> Void)?
 
     package init(
         _ method: HTTPMethod, _ path: String, query: [(name: String, value: String)] = [],

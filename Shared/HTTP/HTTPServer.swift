@@ -100,7 +100,7 @@ package final class HTTPServer: Sendable {
     private func waitUntilIdle(for time: Duration) async {
         let end = ContinuousClock.now + time
         while core.exchanges.count > 0, ContinuousClock.now < end {
-            for exchange in core.exchanges.exchanges(where: { $0.isWaiting }) { exchange.cancel() }
+            while let exchange = core.exchanges.endLongestWait(beyond: 0) { exchange.cancel() }
             do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
         }
     }

@@ -33,8 +33,11 @@ package struct HTTPServerConfiguration: Sendable {
     package var bytesHeldMax = 25_165_824
     /// Requests that are being handled; beyond, new ones are refused with 503 (see `Route.Importance`).
     package var requestsInFlightMax = 1024
-    /// What a handler has to answer, on top of the wait the client asked for (`WaitPreference`); then it is
-    /// cancelled, and the client gets 503.
+    /// Requests that only wait, which don't count as being handled; beyond, the one that has waited longest is answered
+    /// as if its time were up (see `HTTPRequest.beginWait`).
+    package var requestsWaitingMax = 1024
+    /// What a handler has to answer, and again once it only waits, on top of the wait; then it is cancelled, and the
+    /// client gets 503.
     package var handlerDeadline: Duration = .seconds(15)
 
     package init(host: String = "127.0.0.1", port: Int = 0) {

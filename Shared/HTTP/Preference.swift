@@ -34,6 +34,14 @@ extension HTTPRequest {
     }
 }
 
+extension HTTPRequest {
+    /// Tells the server that the work is done and the handler only waits for something better to answer.
+    ///
+    /// From here on it has time for the wait, and doesn't count as a request that is being handled. It may be
+    /// cancelled, since the service stops or too many wait, and then answers with what there is.
+    package func beginWait(_ wait: WaitPreference) { waitBegins?(wait) }
+}
+
 extension HTTPResponse {
     /// Says that the wait was honoured, and how long it could have been.
     package func applying(_ wait: WaitPreference) -> HTTPResponse {

@@ -42,7 +42,7 @@ final class ServerCore: Sendable {
         if framing.bodyBytes > configuration.bodyBytesMax {
             return (exchange, refuse(exchange, tooLarge, hasBody: true))
         }
-        if exchanges.count >= inFlightMax(exchange) {
+        if exchanges.working >= inFlightMax(exchange) {
             // The body is small: reading it keeps the connection, which is cheaper than a new one.
             exchange.refusal = overload()
         }
@@ -73,13 +73,22 @@ final class ServerCore: Sendable {
         if let problem = exchange.refusal { return queue(problem.response, exchange) }
         guard let route = exchange.route else { return .NO }
         connections.isBusy(shop_http_socket(exchange.connection), until: nil)
-        let request = exchange.suspend(deadlineAfter: configuration.handlerDeadline)
+        var request = exchange.suspend(deadlineAfter: configuration.handlerDeadline)
+        request.waitBegins = { self.beginWait(exchange, $0) }
         if exchanges.insert(exchange, max: inFlightMax(exchange)) {
             exchange.run(request, on: route, router: router)
         } else {
             exchange.answer(overload().response)
         }
         return .YES
+    }
+
+    /// A suspended connection doesn't notice that its client has left, so those that wait have places of their own, and
+    /// the last to come find one.
+    private func beginWait(_ exchange: Exchange, _ wait: WaitPreference) {
+        guard exchanges.beginWait(exchange) else { return }
+        exchange.extendDeadline(to: .now + wait.duration + configuration.handlerDeadline)
+        exchanges.endLongestWait(beyond: configuration.requestsWaitingMax)?.cancel()
     }
 
     /// The connection is done with the request, for whatever reason; called once for each.

@@ -39,6 +39,7 @@ struct DrainTests {
     @Test func `clients that wait are answered at once`() async throws {
         let waiting = Route(.get, "/wait") { request in
             guard let wait = request.preferredWait else { return .text("") }
+            request.beginWait(wait)
             // A waiter whose task is cancelled answers with what there is.
             do { try await Task.sleep(for: wait.duration) } catch {}
             return HTTPResponse.text("so far").applying(wait)
@@ -50,6 +51,31 @@ struct DrainTests {
         #expect(time < .seconds(10))
         #expect(await answer.contains("Preference-Applied: wait=60"))
         #expect(await answer.hasSuffix("so far"))
+    }
+
+    @Test func `work under way is done, though its client would wait for more`() async throws {
+        let gate = Gate()
+        let cancelled = Served()
+        let working = Route(.get, "/work") { request in
+            await withTaskCancellationHandler {
+                await gate.wait()
+            } onCancel: {
+                cancelled.set()
+            }
+            return .text("done")
+        }
+        let (server, client) = try start([working])
+        async let answer = client.send("GET /work HTTP/1.1\r\nHost: x\r\nPrefer: wait=60\r\n\r\n")
+        #expect(await eventually { server.requestsInFlight == 1 })
+        async let drained: Void = server.drain(deadline: .seconds(10))
+        while await client.send("GET /work" + head, seconds: 1) != "no connection" {}
+        // A drain looks every few milliseconds for those that only wait.
+        let end = ContinuousClock.now + .milliseconds(50)
+        #expect(await eventually { cancelled.isSet || .now > end })
+        #expect(!cancelled.isSet)
+        gate.open()
+        await drained
+        #expect(await answer.hasSuffix("done"))
     }
 
     @Test func `a handler that hears nothing is cut off after the deadline`() async throws {

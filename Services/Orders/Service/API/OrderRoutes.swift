@@ -41,12 +41,15 @@ struct OrderRoutes: Sendable {
         async let ending = waiters.wait(for: placement.id, until: until)
         let (order, replayed) = try await submit(placement)
         // Left behind, the wait is cancelled: a repeated request waits for the order that was made first.
-        let last: OrderView
-        if !replayed, let ending = await ending {
-            last = order.ended(ending)
-        } else {
-            last = try await waited(for: order, until: until)
+        var ended: OrderEnding?
+        if !replayed {
+            request.beginWait(wait)
+            ended = await ending
         }
+        let last =
+            if let ended { order.ended(ended) } else {
+                try await waited(for: order, until: until) { request.beginWait(wait) }
+            }
         return try answer(last, replayed: replayed, placed: true).applying(wait)
     }
 
@@ -72,7 +75,9 @@ struct OrderRoutes: Sendable {
             let tag = ETag(version: order.version)
             return request.alreadyHas(tag) ? .notModified(tag) : try .json(order).with(tag)
         }
-        if !order.hasEnded { order = try await waited(for: order, until: .now + wait.duration) }
+        if !order.hasEnded {
+            order = try await waited(for: order, until: .now + wait.duration) { request.beginWait(wait) }
+        }
         return try HTTPResponse.json(order).with(ETag(version: order.version)).applying(wait)
     }
 
@@ -117,10 +122,15 @@ struct OrderRoutes: Sendable {
     }
 
     /// The order after it ended, the time was up or the service was told to stop, whichever is first.
-    private func waited(for order: OrderView, until: ContinuousClock.Instant) async throws -> OrderView {
+    ///
+    /// - Parameter begin: called when there is nothing left to do but to wait.
+    private func waited(
+        for order: OrderView, until: ContinuousClock.Instant, begin: () -> Void
+    ) async throws -> OrderView {
         async let ending = waiters.wait(for: order.id, until: until)
         let order = try await refreshed(order)
         if order.hasEnded { return order }
+        begin()
         if let ending = await ending { return order.ended(ending) }
         return try await refreshed(order)
     }
