@@ -18,6 +18,7 @@ struct ProductDraftTests {
     @Test func `each field has its bounds`() {
         #expect(pointers(sku: "a b") == ["#/sku"])
         #expect(pointers(sku: "4111111111111111") == ["#/sku"])
+        #expect(pointers(sku: String(repeating: "4111-1111-1111-1111", count: 4)) == ["#/sku"])
         #expect(pointers(name: "") == ["#/name"])
         #expect(pointers(name: "a\nb") == ["#/name"])
         #expect(pointers(name: String(repeating: "x", count: 201)) == ["#/name"])

@@ -74,6 +74,15 @@ struct OrderDraftTests {
         #expect(draft(customerId: card).violations.allSatisfy { !$0.detail.contains("4111") })
     }
 
+    @Test func `text that is too long is not searched for card numbers`() {
+        let long = String(repeating: "4111-1111-1111-1111 ", count: 20)
+        #expect(pointers(draft(customerId: long)) == ["#/customerId"])
+        #expect(pointers(draft(paymentToken: long)) == ["#/paymentToken"])
+        #expect(pointers(draft(email: "4111111111111111@" + long)) == ["#/email"])
+        let sku = String(long.filter { $0 != " " })
+        #expect(pointers(draft(lines: [OrderDraft.Line(sku: sku, quantity: 1)])) == ["#/lines/0/sku"])
+    }
+
     @Test func `everything wrong is told at once`() {
         let bad = draft(
             customerId: "", email: "x", lines: [OrderDraft.Line(sku: "", quantity: 0)], paymentToken: "")

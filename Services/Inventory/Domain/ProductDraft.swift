@@ -20,9 +20,8 @@ package struct ProductDraft: Hashable, Sendable {
         if !TextRule.acceptsSKU(sku) {
             found.append(
                 Violation("#/sku", "A SKU has 1 to 64 letters, digits, dots, dashes or underscores."))
-        }
-        // Orders would refuse it on every order.
-        if CardNumber.appears(in: sku, digits: 15...19) {
+        } else if CardNumber.appears(in: sku, digits: 15...19) {
+            // Orders would refuse it on every order.
             found.append(Violation("#/sku", "This looks like a card number: choose another SKU."))
         }
         if !TextRule.accepts(name, lengths: 1...Self.nameMax) {

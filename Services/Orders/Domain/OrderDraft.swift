@@ -55,15 +55,17 @@ package struct OrderDraft: Hashable, Sendable {
             if !TextRule.accepts(text, lengths: 1...Self.textMax) {
                 let rule = "Send 1 to \(Self.textMax) characters, none of them a control character."
                 found.append(Violation("#/\(name)", rule))
+            } else if CardNumber.appears(in: text) {
+                found.append(Self.cardViolation("#/\(name)"))
             }
         }
-        if let email, !Self.isAddress(email) {
-            found.append(
-                Violation("#/email", "Send one address like name@example.org, or leave the field out."))
-        }
-        let texts = [("customerId", customerId), ("email", email ?? ""), ("paymentToken", paymentToken)]
-        for (name, text) in texts {
-            if CardNumber.appears(in: text) { found.append(Self.cardViolation("#/\(name)")) }
+        if let email {
+            if !Self.isAddress(email) {
+                found.append(
+                    Violation("#/email", "Send one address like name@example.org, or leave the field out."))
+            } else if CardNumber.appears(in: email) {
+                found.append(Self.cardViolation("#/email"))
+            }
         }
         return found
     }
@@ -97,9 +99,8 @@ extension OrderDraft.Line {
             found.append(
                 Violation("\(pointer)/sku", "A SKU has 1 to 64 letters, digits, dots, dashes or underscores.")
             )
-        }
-        // From 15 digits on: a trade item number (GTIN) has at most 14 and may well be a SKU.
-        if CardNumber.appears(in: sku, digits: 15...19) {
+        } else if CardNumber.appears(in: sku, digits: 15...19) {
+            // From 15 digits on: a trade item number (GTIN) has at most 14 and may well be a SKU.
             found.append(OrderDraft.cardViolation("\(pointer)/sku"))
         }
         if !(1...OrderDraft.quantityMax).contains(quantity) {
