@@ -67,11 +67,14 @@ package enum CardNumber {
     }
 
     private static func isInsideAnIdentifier(_ place: Range<Int>, of bytes: [UInt8]) -> Bool {
-        let word = widen(place, in: bytes, while: isAlphanumeric)
-        if word.count >= 32 { return true }
+        // In groups, it is no word.
+        if bytes[place].allSatisfy(isDigit), widen(place, in: bytes, while: isAlphanumeric).count >= 32 {
+            return true
+        }
         let dashed = widen(place, in: bytes) { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
         // The last characters of it, for an id may have a kind before it: `customer-01890a5d-...`.
-        return Identifier(String(decoding: bytes[dashed].suffix(36), as: UTF8.self)) != nil
+        let id = bytes[dashed].suffix(36)
+        return id.startIndex <= place.lowerBound && Identifier(String(decoding: id, as: UTF8.self)) != nil
     }
 
     private static func widen(

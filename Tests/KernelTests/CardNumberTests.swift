@@ -16,6 +16,13 @@ struct CardNumberTests {
         #expect(CardNumber.appears(in: text))
     }
 
+    @Test func `an id is no cover for a number before it`() {
+        let id = "01890a5d-ac96-774b-bcce-b302099a8057"
+        #expect(CardNumber.appears(in: "4242-4242-4242-4242-\(id)"))
+        #expect(CardNumber.appears(in: "4242424242424242-\(id)"))
+        #expect(CardNumber.appears(in: "4242 4242 4242 4242" + String(repeating: "a", count: 32)))
+    }
+
     @Test(arguments: [
         "", "tok_visa", "4111111111111112", "411111111111", "41111111111111111111", "4111_1111_1111_1111",
         "1732190401102", "customer-1732190401102", "4111.1111.1111.1111",
