@@ -16,19 +16,29 @@ package final class Readiness: Sendable {
 
     private enum Phase { case starting, ready, stopping }
 
+    private typealias Findings = [(name: String, finding: Finding)]
+
     private struct State {
         var phase = Phase.starting
         var checks: [(name: String, check: Check)] = []
+        /// The last look, or the one that is under way.
+        var look: Task<Findings, Never>?
+        /// Nil while the look is under way.
+        var lookedAt: ContinuousClock.Instant?
     }
 
     /// A check that takes longer is cancelled and counts as failed.
     private static let checkDeadline: Duration = .seconds(2)
 
     private let state = Mutex(State())
+    private let lookInterval: Duration
 
-    package init() {}
+    /// - Parameter lookInterval: how long what was found is told to all who ask.
+    package init(lookInterval: Duration = .seconds(1)) { self.lookInterval = lookInterval }
 
-    /// Adds a check, to be made at each request; it should cost little and must heed cancellation.
+    /// Adds a check; it should cost little and must heed cancellation.
+    ///
+    /// However many ask, it is made once at a time. All are added before the first request.
     package func add(_ name: String, _ check: @escaping Check) {
         state.withLock { $0.checks.append((name, check)) }
     }
@@ -50,7 +60,29 @@ package final class Readiness: Sendable {
 
     /// Every check's finding, in the order they were added, after the service's own phase.
     package func findings() async -> [(name: String, finding: Finding)] {
-        let (phase, checks) = state.withLock { ($0.phase, $0.checks) }
+        let (phase, look) = state.withLock { ($0.phase, currentLook(&$0)) }
+        let found = await look.value
+        let own: Finding = phase == .ready ? .ok : .bad(phase == .starting ? "starting" : "stopping")
+        return [("service", own)] + found
+    }
+
+    /// The look that is under way or was made a moment ago, else a new one.
+    ///
+    /// Its task is not structured: it is shared, and whoever asked first may leave first. `checkDeadline` ends it.
+    private func currentLook(_ state: inout State) -> Task<Findings, Never> {
+        if let look = state.look, state.lookedAt.map({ .now < $0 + lookInterval }) ?? true { return look }
+        let checks = state.checks
+        let look = Task {
+            let found = await Readiness.look(checks)
+            self.state.withLock { $0.lookedAt = .now }
+            return found
+        }
+        state.look = look
+        state.lookedAt = nil
+        return look
+    }
+
+    private static func look(_ checks: [(name: String, check: Check)]) async -> Findings {
         let found = await withTaskGroup(of: (Int, Finding).self) { group in
             for (index, entry) in checks.enumerated() {
                 group.addTask { (index, await Readiness.limited(entry.check)) }
@@ -59,8 +91,7 @@ package final class Readiness: Sendable {
             while let (index, finding) = await group.next() { found[index] = finding }
             return found
         }
-        let own: Finding = phase == .ready ? .ok : .bad(phase == .starting ? "starting" : "stopping")
-        return [("service", own)] + checks.indices.map { (checks[$0].name, found[$0] ?? .bad("not checked")) }
+        return checks.indices.map { (checks[$0].name, found[$0] ?? .bad("not checked")) }
     }
 
     private static func limited(_ check: @escaping Check) async -> Finding {

@@ -40,6 +40,49 @@ struct ReadinessTests {
         #expect(await get("/readyz", verbose: true) == (503, expected))
     }
 
+    @Test func `however many ask, there is one look at a time`() async {
+        let looks = Atomic<Int>(0)
+        let readiness = Readiness(lookInterval: .seconds(600))
+        readiness.becomeReady()
+        readiness.add("postgres") {
+            looks.add(1, ordering: .relaxed)
+            await Task.yield()
+            return .ok
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<100 {
+                group.addTask { #expect(await readiness.findings().map(\.finding) == [.ok, .ok]) }
+            }
+        }
+        #expect(looks.load(ordering: .relaxed) == 1)
+        readiness.beginStopping()
+        #expect(await readiness.findings().first?.finding == .bad("stopping"))
+    }
+
+    @Test func `what was found is forgotten`() async {
+        let looks = Atomic<Int>(0)
+        let readiness = Readiness(lookInterval: .zero)
+        readiness.add("postgres") {
+            looks.add(1, ordering: .relaxed)
+            return .ok
+        }
+        for _ in 0..<2 { _ = await readiness.findings() }
+        #expect(looks.load(ordering: .relaxed) == 2)
+    }
+
+    @Test func `a client that leaves takes the look of nobody else along`() async {
+        let readiness = Readiness(lookInterval: .seconds(600))
+        readiness.add("postgres") {
+            try Task.checkCancellation()
+            return .ok
+        }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { _ = await readiness.findings() }
+            group.cancelAll()
+        }
+        #expect(await readiness.findings().last?.finding == .ok)
+    }
+
     @Test func `a check that hangs counts as failed`() async {
         readiness.becomeReady()
         readiness.add("kafka") {
