@@ -127,6 +127,7 @@ final class ExchangeTable: Sendable {
 
     private struct Place {
         let exchange: Exchange
+        let importance: Route.Importance
         /// Since which turn it has only waited; nil while it works.
         var turn: UInt64?
     }
@@ -141,8 +142,21 @@ final class ExchangeTable: Sendable {
         var next: UInt64 = 0
 
         var count: Int { places.count - free.count }
-        var working: Int { count - waiting.count }
+        /// How many of each importance don't only wait.
+        var working: [Route.Importance: Int] = [:]
 
+        /// Whether `max` leaves a place for one more of that importance.
+        func hasRoom(for importance: Route.Importance, max: Int) -> Bool {
+            let changing = working[.ordinary, default: 0] + working[.high, default: 0]
+            return switch importance {
+            case .ordinary: changing < max
+            case .high: changing < max * 2
+            case .reading: working[.reading, default: 0] < Swift.max(max / 2, 1)
+            case .vital: true
+            }
+        }
+
+        /// Takes one out of those that wait; nil where it is none of them.
         mutating func endWait(_ turn: UInt64) -> Exchange? {
             let exchange = waiting.removeValue(forKey: turn)
             while oldest < next, waiting[oldest] == nil { oldest += 1 }
@@ -152,19 +166,24 @@ final class ExchangeTable: Sendable {
 
     var count: Int { table.withLock { $0.count } }
 
-    /// Those that don't only wait.
-    var working: Int { table.withLock { $0.working } }
+    /// Whether there is a place for an exchange where `max` of ordinary importance may be at work.
+    func hasRoom(for exchange: Exchange, max: Int) -> Bool {
+        table.withLock { $0.hasRoom(for: exchange.route?.importance ?? .ordinary, max: max) }
+    }
 
-    /// Takes an exchange in, unless the table is closed or `max` are at work already.
+    /// Takes an exchange in, unless the table is closed or too many are at work already.
     func insert(_ exchange: Exchange, max: Int) -> Bool {
-        table.withLock { table in
-            guard !table.isClosed, table.working < max else { return false }
+        let importance = exchange.route?.importance ?? .ordinary
+        return table.withLock { table in
+            guard !table.isClosed, table.hasRoom(for: importance, max: max) else { return false }
+            table.working[importance, default: 0] += 1
+            let place = Place(exchange: exchange, importance: importance)
             if let slot = table.free.popLast() {
-                table.places[slot] = Place(exchange: exchange)
+                table.places[slot] = place
                 exchange.slot = slot
             } else {
                 exchange.slot = table.places.count
-                table.places.append(Place(exchange: exchange))
+                table.places.append(place)
             }
             return true
         }
@@ -172,8 +191,9 @@ final class ExchangeTable: Sendable {
 
     func remove(_ exchange: Exchange) {
         table.withLock { table in
-            guard let slot = exchange.slot else { return }
-            if let turn = table.places[slot]?.turn { _ = table.endWait(turn) }
+            guard let slot = exchange.slot, let place = table.places[slot] else { return }
+            let onlyWaited = place.turn.map { table.endWait($0) != nil } ?? false
+            if !onlyWaited { table.working[place.importance, default: 0] -= 1 }
             table.places[slot] = nil
             table.free.append(slot)
             exchange.slot = nil
@@ -183,8 +203,11 @@ final class ExchangeTable: Sendable {
     /// Counts an exchange among those that only wait; false where it is there already, or gone.
     func beginWait(_ exchange: Exchange) -> Bool {
         table.withLock { table in
-            guard let slot = exchange.slot, table.places[slot]?.turn == nil else { return false }
+            guard let slot = exchange.slot, let place = table.places[slot], place.turn == nil else {
+                return false
+            }
             table.places[slot]?.turn = table.next
+            table.working[place.importance, default: 0] -= 1
             table.waiting[table.next] = exchange
             table.next += 1
             return true
@@ -195,7 +218,11 @@ final class ExchangeTable: Sendable {
     /// answer.
     func endLongestWait(beyond max: Int) -> Exchange? {
         table.withLock { table in
-            table.waiting.count > max ? table.endWait(table.oldest) : nil
+            guard table.waiting.count > max, let exchange = table.endWait(table.oldest) else { return nil }
+            if let slot = exchange.slot, let place = table.places[slot] {
+                table.working[place.importance, default: 0] += 1
+            }
+            return exchange
         }
     }
 

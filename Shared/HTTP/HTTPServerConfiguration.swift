@@ -31,7 +31,9 @@ package struct HTTPServerConfiguration: Sendable {
     /// What the bodies and answers of all connections may have in memory together; beyond, requests are refused
     /// with 503.
     package var bytesHeldMax = 25_165_824
-    /// Requests that are being handled; beyond, new ones are refused with 503 (see `Route.Importance`).
+    /// Requests that change something and are being handled; beyond, new ones are refused with 503.
+    ///
+    /// Reading has half as many places beside (see `Route.Importance`).
     package var requestsInFlightMax = 1024
     /// Requests that only wait, which don't count as being handled; beyond, the one that has waited longest is answered
     /// as if its time were up (see `HTTPRequest.beginWait`).

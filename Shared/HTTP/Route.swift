@@ -16,10 +16,13 @@ package struct Route: Sendable {
 
     /// Who is refused first when there is too much at once.
     package enum Importance: Sendable {
-        /// New work: refused from `requestsInFlightMax` on.
+        /// New work: refused where `requestsInFlightMax` requests that change something are under way.
         case ordinary
-        /// Work that finishes or looks at what was begun: refused at twice that.
+        /// Work that finishes what was begun: refused at twice that.
         case high
+        /// Reading, which has places of its own, half of `requestsInFlightMax`: it takes none from those who change
+        /// something, nor they from it.
+        case reading
         /// Health checks and metrics: never refused.
         case vital
     }
@@ -27,7 +30,7 @@ package struct Route: Sendable {
     /// A route for a pattern such as `/v1/orders/{id}`: a name in braces stands for one segment that isn't
     /// empty.
     ///
-    /// Reading is of `high` importance and all else `ordinary`, unless said otherwise. The handler has
+    /// GET is `reading` and all else of `ordinary` importance, unless said otherwise. The handler has
     /// `HTTPServerConfiguration.handlerDeadline` to answer, then it is cancelled.
     package init(
         _ method: HTTPMethod, _ pattern: String, body: Body = .ignored, importance: Importance? = nil,
@@ -37,7 +40,7 @@ package struct Route: Sendable {
         self.method = method
         self.pattern = pattern
         self.body = body
-        self.importance = importance ?? (method == .get ? .high : .ordinary)
+        self.importance = importance ?? (method == .get ? .reading : .ordinary)
         self.handler = handler
         self.segments = Route.split(pattern).map { segment in
             segment.hasPrefix("{") && segment.hasSuffix("}")

@@ -42,7 +42,7 @@ final class ServerCore: Sendable {
         if framing.bodyBytes > configuration.bodyBytesMax {
             return (exchange, refuse(exchange, tooLarge, hasBody: true))
         }
-        if exchanges.working >= inFlightMax(exchange) {
+        if !exchanges.hasRoom(for: exchange, max: configuration.requestsInFlightMax) {
             // The body is small: reading it keeps the connection, which is cheaper than a new one.
             exchange.refusal = overload()
         }
@@ -75,7 +75,7 @@ final class ServerCore: Sendable {
         connections.isBusy(shop_http_socket(exchange.connection), until: nil)
         var request = exchange.suspend(deadlineAfter: configuration.handlerDeadline)
         request.waitBegins = { self.beginWait(exchange, $0) }
-        if exchanges.insert(exchange, max: inFlightMax(exchange)) {
+        if exchanges.insert(exchange, max: configuration.requestsInFlightMax) {
             exchange.run(request, on: route, router: router)
         } else {
             exchange.answer(overload().response)
@@ -107,14 +107,6 @@ final class ServerCore: Sendable {
         bytesHeld.add(count, ordering: .relaxed)
         exchange.bytesHeld += count
         return true
-    }
-
-    private func inFlightMax(_ exchange: Exchange) -> Int {
-        switch exchange.route?.importance {
-        case .ordinary, nil: configuration.requestsInFlightMax
-        case .high: configuration.requestsInFlightMax * 2
-        case .vital: .max
-        }
     }
 
     private func overload() -> Problem {

@@ -146,6 +146,8 @@ extension ServiceContext {
         var database = PostgresConfiguration(
             url: configuration[CommonKeys.databaseURL], applicationName: service)
         database.maxConnections = configuration[CommonKeys.databaseConnections]
+        // A client waits for one connection at most: however many there are, consumers and sweepers find a place.
+        database.maxWaiters = HTTPServerConfiguration().connectionsMax + 1024
         database.settings["search_path"] = service
         // A prepared statement keeps the plan it got while its table was empty, and then reads all of it until the
         // table is analyzed. Every statement of ours has an index; small tables don't mind.

@@ -147,6 +147,30 @@ struct ServerTests {
         }
     }
 
+    @Test func `reading takes no place from new work, nor from what finishes it`() async throws {
+        let gate = Gate()
+        let slow = Route(.get, "/slow") { _ in
+            await gate.wait()
+            return .text("done")
+        }
+        let end = Route(.post, "/end", importance: .high) { _ in .text("ended") }
+        try await withServer([slow, echo, end], configure: { $0.requestsInFlightMax = 4 }) { server, client in
+            let head = " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            async let first = client.send("GET /slow" + head)
+            async let second = client.send("GET /slow" + head)
+            #expect(await eventually { server.requestsInFlight == 2 })
+            async let third = client.send("GET /slow" + head)
+            #expect(await eventually { server.requestsShedTotal == 1 || server.requestsInFlight == 3 })
+            let new = post(json + "Connection: close\r\nContent-Length: 3\r\n", "[1]")
+            #expect(await client.send(new).hasSuffix("[1]"))
+            #expect(await client.send("POST /end" + head).hasSuffix("ended"))
+            gate.open()
+            #expect(await third.hasPrefix("HTTP/1.1 503"))
+            #expect(await first.hasSuffix("done"))
+            #expect(await second.hasSuffix("done"))
+        }
+    }
+
     @Test func `a connection without a request is closed, one between requests is kept`() async throws {
         try await withServer([hello], configure: { $0.firstRequestSeconds = 1 }) { _, client in
             #expect(await client.send("", seconds: 30) == "")
