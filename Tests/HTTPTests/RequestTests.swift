@@ -110,6 +110,10 @@ struct RequestTests {
         #expect { try stale.requireMatch(ETag(version: 3)) } throws: { ($0 as? Problem)?.status == 412 }
         try HTTPRequest(.put, "/").requireMatch(ETag(version: 3))
         try stale.requireMatch(ETag(version: 2))
+        let new = HTTPRequest(.put, "/", headers: ["If-None-Match": "*"])
+        #expect { try new.requireMatch(ETag(version: 1)) } throws: { ($0 as? Problem)?.status == 412 }
+        try new.requireMatch(nil)
+        #expect { try stale.requireMatch(nil) } throws: { ($0 as? Problem)?.status == 412 }
     }
 
     @Test(arguments: [["a"], ["2026-11-21T12:00:00.000Z", "0190"], ["", ""], ["ü", "x", "y"]])

@@ -32,6 +32,52 @@ struct ProductRoutesTests {
         }
     }
 
+    @Test func `a change is made only to the version it was decided on`() async throws {
+        try await InventoryUnderTest.run { inventory in
+            func put(_ price: Int, _ condition: (String, String)) async -> HTTPResponse {
+                await inventory.send(
+                    .put, "/v1/products/tea",
+                    body: #"{"name":"Tea","price":{"amount":\#(price),"currency":"EUR"}}"#,
+                    headers: [condition.0: condition.1])
+            }
+            #expect(await put(1, ("If-Match", "\"1\"")).status == 412)
+            #expect(await put(1, ("If-Match", "*")).status == 412)
+            #expect(await put(1, ("If-None-Match", "*")).status == 201)
+            let second = await put(2, ("If-None-Match", "*"))
+            #expect(second.status == 412)
+            #expect(second.headers["ETag"] == "\"1\"")
+            #expect(await put(2, ("If-Match", "W/\"1\"")).status == 412)
+            #expect(await put(2, ("If-None-Match", "\"1\"")).status == 412)
+            #expect(await put(2, ("If-Match", "\"7\", \"1\"")).status == 200)
+            #expect(await put(3, ("If-Match", "\"1\"")).status == 412)
+            #expect(await put(3, ("If-Match", "*")).headers["ETag"] == "\"3\"")
+            let said = try await inventory.said(.inventoryStock)
+            #expect(said.map(\.version) == [1, 2, 3])
+        }
+    }
+
+    @Test func `of those who decide on the same version one changes it`() async throws {
+        try await InventoryUnderTest.run { inventory in
+            for (condition, won) in [("If-None-Match: *", 201), ("If-Match: \"1\"", 200)] {
+                let parts = condition.split(separator: ": ").map(String.init)
+                let statuses = await withTaskGroup(of: Int.self) { group in
+                    for price in 1...8 {
+                        group.addTask {
+                            await inventory.send(
+                                .put, "/v1/products/tea",
+                                body:
+                                    #"{"name":"\#(won)","price":{"amount":\#(price),"currency":"EUR"}}"#,
+                                headers: [parts[0]: parts[1]]
+                            ).status
+                        }
+                    }
+                    return await group.reduce(into: [Int]()) { $0.append($1) }
+                }
+                #expect(statuses.sorted() == [won] + Array(repeating: 412, count: 7))
+            }
+        }
+    }
+
     @Test func `reading heeds the tag the client has`() async throws {
         try await InventoryUnderTest.run { inventory in
             try await inventory.list("tea", available: 3)

@@ -45,7 +45,15 @@ struct ProductRoutes: Sendable {
         let violations = draft.violations
         guard violations.isEmpty else { throw Problem.invalid(violations) }
         let changed = try await pool.transaction { transaction in
+            var mustBeNew = false
+            if request.isConditional {
+                let version = try await ProductStore.lockVersion(of: draft.sku, in: transaction)
+                try request.requireMatch(version.map(ETag.init(version:)))
+                mustBeNew = version == nil
+            }
             let product = try await ProductStore.put(draft, in: transaction)
+            // What isn't there can't be locked: somebody may have listed it since.
+            if mustBeNew, product?.version != 1 { throw Problem.isThere() }
             if let product { Outbox.append([try product.event(at: .now())], to: transaction) }
             return product
         }

@@ -55,6 +55,9 @@ enum ProductStore {
         RETURNING \(columns)
         """)
 
+    private static let lockVersion = PostgresStatement(
+        "product.lock_version", "SELECT version FROM product WHERE sku = $1 FOR NO KEY UPDATE")
+
     private static let restock = PostgresStatement(
         "product.restock",
         """
@@ -94,6 +97,15 @@ enum ProductStore {
         transaction.enqueue(
             change(
                 changes.map(\.sku), changes.map(\.available), changes.map(\.reserved), changes.map(\.sold)))
+    }
+
+    /// Locks a product: its version stands until the transaction ends.
+    ///
+    /// - Returns: nil, and nothing is locked, if there is none.
+    static func lockVersion(
+        of sku: String, in transaction: PostgresTransaction
+    ) async throws -> Int64? {
+        try await transaction.query(lockVersion(sku)).first?.int64(0)
     }
 
     /// Lists a product, or gives a listed one its name and price.
