@@ -58,19 +58,35 @@ extension Problem {
         self.init(at: path, complaint)
     }
 
-    /// For an error that names no field: the body isn't JSON, or it has a number that fits no whole number.
+    /// For an error that names no field: the body isn't JSON, or it has a number that fits no whole number, or text
+    /// that is none.
     ///
-    /// The decoder says the same for both, so the body is read once more, as plain JSON.
+    /// The decoder says the same for all, so the body is read once more, as plain JSON. What it finds may be in a field
+    /// that this path ignores; only where nothing else is odd, that must be it.
     private init(unreadable body: [UInt8]) {
-        guard let tree = try? JSONDecoder().decode(JSONTree.self, from: Data(body)) else {
-            self = .badRequest("The body is not JSON. Check its brackets, commas and quotes.")
+        let tree = try? JSONDecoder().decode(JSONTree.self, from: Data(body))
+        guard let odd = tree?.odd, let first = odd.first else {
+            self = .badRequest("The body is not JSON. Check its brackets, commas, quotes and escapes.")
             return
         }
-        self.init(at: tree.oddNumber ?? [], "must be a whole number of a reasonable size")
+        guard odd.count > 1 else {
+            self.init(at: first.path, first.complaint)
+            return
+        }
+        let list = odd.map { "`\(Problem.pointer($0.path))` \($0.complaint)" }.joined(separator: "; ")
+        self = .badRequest("A field can't be read, perhaps one of these, if this path takes it: \(list).")
+    }
+
+    /// A JSON pointer (RFC 6901).
+    private static func pointer(_ path: [any CodingKey]) -> String {
+        path.map { key in
+            let name = key.intValue.map(String.init) ?? key.stringValue
+            return "/" + name.replacing("~", with: "~0").replacing("/", with: "~1")
+        }.joined()
     }
 
     private init(at path: [any CodingKey], _ complaint: String) {
-        let pointer = path.map { "/" + ($0.intValue.map(String.init) ?? $0.stringValue) }.joined()
+        let pointer = Problem.pointer(path)
         let subject = pointer.isEmpty ? "The body" : "`\(pointer)`"
         self = .badRequest(
             "\(subject) \(complaint).", errors: [FieldError(pointer: pointer, detail: complaint)])

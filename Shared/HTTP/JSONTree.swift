@@ -1,20 +1,47 @@
 /// Any JSON, read only to find the field behind a decoder's complaint that names none.
 struct JSONTree: Decodable {
-    /// The path to the first number that is no whole number or doesn't fit 64 bits.
-    let oddNumber: [any CodingKey]?
+    /// What not every decoder could take.
+    struct Odd {
+        let path: [any CodingKey]
+        let complaint: String
+    }
+
+    /// The first few values that are no whole number of 64 bits, or no text; in the order of their names.
+    let odd: [Odd]
+
+    private static let oddMax = 3
 
     init(from decoder: any Decoder) throws {
+        var odd: [Odd] = []
         if let object = try? decoder.container(keyedBy: Key.self) {
-            oddNumber = try object.allKeys.sorted { $0.stringValue < $1.stringValue }
-                .compactMap { try object.decode(JSONTree.self, forKey: $0).oddNumber }.first
+            for key in object.allKeys.sorted(by: { $0.stringValue < $1.stringValue }) {
+                guard odd.count < Self.oddMax else { break }
+                odd += try object.decode(JSONTree.self, forKey: key).odd
+            }
         } else if var list = try? decoder.unkeyedContainer() {
-            var found: [any CodingKey]?
-            while found == nil, !list.isAtEnd { found = try list.decode(JSONTree.self).oddNumber }
-            oddNumber = found
-        } else {
-            let number = try? decoder.singleValueContainer().decode(Double.self)
-            let isOdd = number.map { Int64(exactly: $0) == nil } ?? false
-            oddNumber = isOdd ? decoder.codingPath : nil
+            while odd.count < Self.oddMax, !list.isAtEnd { odd += try list.decode(JSONTree.self).odd }
+        } else if let complaint = Self.complaint(about: try decoder.singleValueContainer()) {
+            odd = [Odd(path: decoder.codingPath, complaint: complaint)]
+        }
+        self.odd = Array(odd.prefix(Self.oddMax))
+    }
+
+    private static func complaint(about value: any SingleValueDecodingContainer) -> String? {
+        do {
+            _ = try value.decode(Int64.self)
+            return nil
+        } catch DecodingError.typeMismatch, DecodingError.valueNotFound {
+            // No number.
+        } catch {
+            return "must be a whole number of a reasonable size"
+        }
+        do {
+            _ = try value.decode(String.self)
+            return nil
+        } catch DecodingError.typeMismatch, DecodingError.valueNotFound {
+            return nil
+        } catch {
+            return "must be text of valid Unicode"
         }
     }
 

@@ -42,11 +42,45 @@ struct RequestTests {
             "{\"customerId\":\"c\",\"lines\":[{\"sku\":\"s\",\"quantity\":99999999999999999999}]}",
             "/lines/0/quantity", "must be a whole number of a reasonable size"
         ),
+        (
+            "{\"customerId\":\"c\",\"lines\":[{\"sku\":\"s\",\"quantity\":1e400}]}",
+            "/lines/0/quantity", "must be a whole number of a reasonable size"
+        ),
+        ("{\"customerId\":\"\\ud800\",\"lines\":[]}", "/customerId", "must be text of valid Unicode"),
         ("[]", "", "must be an object"),
     ])
     func `a wrong field is named`(body: String, pointer: String, detail: String) {
         #expect(problem(body)?.status == 400)
         #expect(problem(body)?.errors == [Problem.FieldError(pointer: pointer, detail: detail)])
+    }
+
+    @Test func `bytes that are no text are named`() throws {
+        var body = Array("{\"lines\":[],\"customerId\":\"?\"}".utf8)
+        let place = try #require(body.firstIndex(of: UInt8(ascii: "?")))
+        body[place] = 0xFF
+        let request = HTTPRequest(.post, "/", headers: ["Content-Type": "application/json"], body: body)
+        let error = Problem.FieldError(pointer: "/customerId", detail: "must be text of valid Unicode")
+        #expect { try request.decode(Order.self) } throws: { ($0 as? Problem)?.errors == [error] }
+    }
+
+    @Test func `where one of several may be at fault, none is blamed`() throws {
+        let body = "{\"aa\":1.5,\"customerId\":\"a\",\"lines\":[{\"sku\":\"s\",\"quantity\":1e30}]}"
+        let found = try #require(problem(body))
+        #expect(found.errors.isEmpty)
+        #expect(found.detail.contains("`/aa`") && found.detail.contains("`/lines/0/quantity`"))
+    }
+
+    @Test func `a pointer escapes what has a meaning in it`() {
+        let request = HTTPRequest(
+            .post, "/", headers: ["Content-Type": "application/json"],
+            body: Array("{\"a/b\":{\"c~d\":1.5}}".utf8))
+        let error = Problem.FieldError(
+            pointer: "/a~1b/c~0d", detail: "must be a whole number of a reasonable size")
+        #expect {
+            try request.decode([String: [String: Int]].self)
+        } throws: {
+            ($0 as? Problem)?.errors == [error]
+        }
     }
 
     @Test(arguments: ["", "nul", "{", "{\"customerId\":\"c\"", "\u{0}", "{'a':1}"])
