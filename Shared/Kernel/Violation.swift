@@ -1,6 +1,6 @@
 /// One thing wrong with a request: where, and what to do about it.
 package struct Violation: Hashable, Sendable {
-    /// A JSON pointer as a URI fragment, as in the examples of RFC 9457: `#/lines/0/quantity`.
+    /// A JSON pointer (RFC 6901): `/lines/0/quantity`.
     package let pointer: String
     /// A sentence that says the way out; it never repeats the value, which may be a secret.
     package let detail: String

@@ -203,6 +203,15 @@ struct ProductRoutesTests {
         }
     }
 
+    @Test func `a SKU in the path is no field of the body`() async throws {
+        try await InventoryUnderTest.run { inventory in
+            let body = #"{"name":"","price":{"amount":1,"currency":"EUR"}}"#
+            let answer = await inventory.send(.put, "/v1/products/t e a", body: body)
+            #expect(answer.text.contains(#""detail":"A SKU has"#))
+            #expect(answer.text.matches(of: /"pointer":"([^"]*)"/).map { String($0.1) } == ["/name"])
+        }
+    }
+
     @Test(arguments: ["limit=0", "limit=201", "limit=x", "cursor=!", "cursor=AA", "cursor=YR9i"])
     func `a page that can't be is a 400`(_ parameter: String) async throws {
         try await InventoryUnderTest.run { inventory in

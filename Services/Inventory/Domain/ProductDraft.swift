@@ -19,19 +19,19 @@ package struct ProductDraft: Hashable, Sendable {
         var found: [Violation] = []
         if !TextRule.acceptsSKU(sku) {
             found.append(
-                Violation("#/sku", "A SKU has 1 to 64 letters, digits, dots, dashes or underscores."))
+                Violation("/sku", "A SKU has 1 to 64 letters, digits, dots, dashes or underscores."))
         } else if CardNumber.appears(in: sku, digits: 15...19) {
             // Orders would refuse it on every order.
-            found.append(Violation("#/sku", "This looks like a card number: choose another SKU."))
+            found.append(Violation("/sku", "This looks like a card number: choose another SKU."))
         }
         if !TextRule.accepts(name, lengths: 1...Self.nameMax) {
             found.append(
-                Violation("#/name", "Send 1 to \(Self.nameMax) characters, none of them a control character.")
+                Violation("/name", "Send 1 to \(Self.nameMax) characters, none of them a control character.")
             )
         }
         if price.amount < 1 {
             found.append(
-                Violation("#/price/amount", "A price is at least 1 in the minor unit, such as cents."))
+                Violation("/price/amount", "A price is at least 1 in the minor unit, such as cents."))
         }
         return found
     }
@@ -48,7 +48,7 @@ package struct Restock: Hashable, Sendable {
     /// Everything wrong with it; empty when the goods may be counted in.
     package var violations: [Violation] {
         guard (1...Self.quantityMax).contains(quantity) else {
-            return [Violation("#/quantity", "Add between 1 and \(Self.quantityMax) at a time.")]
+            return [Violation("/quantity", "Add between 1 and \(Self.quantityMax) at a time.")]
         }
         return []
     }

@@ -33,17 +33,17 @@ package struct OrderDraft: Hashable, Sendable {
     /// Everything wrong with it that needs no price list to see; empty when it may be priced.
     package var violations: [Violation] {
         var found = textViolations
-        if lines.isEmpty { found.append(Violation("#/lines", "Order at least one line.")) }
+        if lines.isEmpty { found.append(Violation("/lines", "Order at least one line.")) }
         if lines.count > Self.linesMax {
-            found.append(Violation("#/lines", "Order at most \(Self.linesMax) lines; split the order."))
+            found.append(Violation("/lines", "Order at most \(Self.linesMax) lines; split the order."))
         }
         var seen: Set<String> = []
         // Of a list that is too long, the rest is not looked at: the work per request stays bounded.
         for (index, line) in lines.prefix(Self.linesMax).enumerated() {
-            found += line.violations(at: "#/lines/\(index)")
+            found += line.violations(at: "/lines/\(index)")
             if !seen.insert(line.sku).inserted {
                 found.append(
-                    Violation("#/lines/\(index)/sku", "Name each SKU once, with the quantities added up."))
+                    Violation("/lines/\(index)/sku", "Name each SKU once, with the quantities added up."))
             }
         }
         return found
@@ -54,17 +54,17 @@ package struct OrderDraft: Hashable, Sendable {
         for (name, text) in [("customerId", customerId), ("paymentToken", paymentToken)] {
             if !TextRule.accepts(text, lengths: 1...Self.textMax) {
                 let rule = "Send 1 to \(Self.textMax) characters, none of them a control character."
-                found.append(Violation("#/\(name)", rule))
+                found.append(Violation("/\(name)", rule))
             } else if CardNumber.appears(in: text) {
-                found.append(Self.cardViolation("#/\(name)"))
+                found.append(Self.cardViolation("/\(name)"))
             }
         }
         if let email {
             if !Self.isAddress(email) {
                 found.append(
-                    Violation("#/email", "Send one address like name@example.org, or leave the field out."))
+                    Violation("/email", "Send one address like name@example.org, or leave the field out."))
             } else if CardNumber.appears(in: email) {
-                found.append(Self.cardViolation("#/email"))
+                found.append(Self.cardViolation("/email"))
             }
         }
         return found

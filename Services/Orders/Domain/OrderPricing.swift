@@ -28,7 +28,7 @@ extension OrderDraft {
         let unknown = lines.indices.filter { prices[lines[$0].sku] == nil }
         guard unknown.isEmpty else {
             let wayOut = "Nothing is sold under this SKU; see inventory's GET /v1/products."
-            throw RequestRefused(unknown.map { Violation("#/lines/\($0)/sku", wayOut) })
+            throw RequestRefused(unknown.map { Violation("/lines/\($0)/sku", wayOut) })
         }
         var priced: [PricedOrder.Line] = []
         priced.reserveCapacity(lines.count)
@@ -43,7 +43,7 @@ extension OrderDraft {
             }
             priced.append(PricedOrder.Line(sku: line.sku, quantity: line.quantity, unitPrice: unitPrice))
         }
-        guard let total else { throw RequestRefused([Violation("#/lines", "Order at least one line.")]) }
+        guard let total else { throw RequestRefused([Violation("/lines", "Order at least one line.")]) }
         return PricedOrder(lines: priced, total: total)
     }
 
@@ -51,10 +51,10 @@ extension OrderDraft {
         switch error {
         case .currenciesDiffer(let one, let other):
             Violation(
-                "#/lines/\(line)/sku",
+                "/lines/\(line)/sku",
                 "This is sold in \(other.code) and the lines before in \(one.code): order them separately.")
         case .tooLarge:
-            Violation("#/lines/\(line)/quantity", "The total is too large: order less.")
+            Violation("/lines/\(line)/quantity", "The total is too large: order less.")
         }
     }
 }

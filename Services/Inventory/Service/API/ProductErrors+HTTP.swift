@@ -7,7 +7,9 @@ extension Problem {
         .unprocessable(
             violations.map(\.detail).first ?? "The request can't be granted as it stands.",
             type: "/problems/invalid-product",
-            errors: violations.map { FieldError(pointer: $0.pointer, detail: $0.detail) })
+            // The SKU stands in the path, where no pointer into the body leads: `detail` has it.
+            errors: violations.filter { $0.pointer != "/sku" }
+                .map { FieldError(pointer: $0.pointer, detail: $0.detail) })
     }
 
     static let keyReused = Problem.unprocessable(
