@@ -65,6 +65,33 @@ struct ReadingTests {
         }
     }
 
+    @Test func `a client that waits for a change is told when there was none`() async throws {
+        try await OrdersUnderTest.run { orders in
+            let id = try OrderAnswer(await orders.post(tea())).id
+            let unchanged = await orders.get(
+                "/v1/orders/\(id)", headers: ["If-None-Match": "\"1\"", "Prefer": "wait=0"])
+            #expect(unchanged.status == 304)
+            #expect(unchanged.headers["Preference-Applied"] == "wait=0")
+            _ = await orders.post("", path: "/v1/orders/\(id)/cancellation")
+            // It has changed already: nothing to wait for, though it has not ended.
+            let changed = await ContinuousClock().measure {
+                let read = await orders.get(
+                    "/v1/orders/\(id)", headers: ["If-None-Match": "\"1\"", "Prefer": "wait=60"])
+                #expect(read.status == 200)
+            }
+            #expect(changed < .seconds(30))
+            async let ended = orders.get(
+                "/v1/orders/\(id)", headers: ["If-None-Match": "\"2\"", "Prefer": "wait=60"])
+            try await orders.hear([.order(id, .paymentVoided)])
+            try await orders.hear([.order(id, .stockReleased)])
+            #expect(await ended.status == 200)
+            let tag = try #require(await orders.get("/v1/orders/\(id)").headers["ETag"])
+            let still = await orders.get(
+                "/v1/orders/\(id)", headers: ["If-None-Match": tag, "Prefer": "wait=60"])
+            #expect(still.status == 304)
+        }
+    }
+
     @Test(arguments: ["limit=0", "limit=x", "status=lost", "cursor=x"])
     func `a list that can't be is refused`(query: String) async throws {
         try await OrdersUnderTest.run { orders in

@@ -71,14 +71,16 @@ struct OrderRoutes: Sendable {
     private func read(_ request: HTTPRequest) async throws -> HTTPResponse {
         let id = try identifier(request)
         var order = try await find(id)
-        guard let wait = request.preferredWait else {
-            let tag = ETag(version: order.version)
-            return request.alreadyHas(tag) ? .notModified(tag) : try .json(order).with(tag)
-        }
-        if !order.hasEnded {
+        let wait = request.preferredWait
+        // To who has another version, this one is news already.
+        let isNews =
+            request.headers["If-None-Match"] != nil && !request.alreadyHas(ETag(version: order.version))
+        if let wait, !order.hasEnded, !isNews {
             order = try await waited(for: order, until: .now + wait.duration) { request.beginWait(wait) }
         }
-        return try HTTPResponse.json(order).with(ETag(version: order.version)).applying(wait)
+        let tag = ETag(version: order.version)
+        let response = request.alreadyHas(tag) ? .notModified(tag) : try HTTPResponse.json(order).with(tag)
+        return wait.map(response.applying) ?? response
     }
 
     private func list(_ request: HTTPRequest) async throws -> HTTPResponse {
