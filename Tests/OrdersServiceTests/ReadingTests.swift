@@ -44,6 +44,20 @@ struct ReadingTests {
         }
     }
 
+    @Test func `a last page that is full says that it is the last`() async throws {
+        try await OrdersUnderTest.run { orders in
+            for _ in 0..<4 { _ = await orders.post(tea()) }
+            for query in [[], [(name: "status", value: "pending")], [(name: "customerId", value: "ada")]] {
+                let first = try Page(await orders.get("/v1/orders", query: query + [("limit", "2")]))
+                let cursor = try #require(first.nextCursor)
+                let last = try Page(
+                    await orders.get("/v1/orders", query: query + [("limit", "2"), ("cursor", cursor)]))
+                #expect(last.orders.count == 2)
+                #expect(last.nextCursor == nil)
+            }
+        }
+    }
+
     @Test func `a list by status skips the others`() async throws {
         try await OrdersUnderTest.run { orders in
             let first = try OrderAnswer(await orders.post(tea())).id

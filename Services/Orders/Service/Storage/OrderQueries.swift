@@ -27,12 +27,12 @@ enum OrderQueries {
         WHERE $2::text IS NULL OR status = $2 ORDER BY id DESC LIMIT $3
         """)
 
-    /// The oldest row that a page of `scanned` rows looks at, where a filtered page came back short.
+    /// The oldest row that a page of `scanned` rows looks at, and the one after it, where a filtered page came back short.
     private static let horizon = PostgresStatement(
         "orders.horizon",
         """
         SELECT id FROM orders WHERE id < $1 AND ($3::text IS NULL OR customer_id = $3)
-        ORDER BY id DESC OFFSET $2 - 1 LIMIT 1
+        ORDER BY id DESC OFFSET $2 - 1 LIMIT 2
         """)
 
     private static let ended = PostgresStatement(
@@ -68,14 +68,17 @@ enum OrderQueries {
         let result =
             if let customer {
                 try await pool.query(
-                    listOfCustomer(start, status?.rawValue, Int64(limit), scannedMax, customer))
+                    listOfCustomer(start, status?.rawValue, Int64(limit) + 1, scannedMax, customer))
             } else {
-                try await pool.query(list(start, status?.rawValue, Int64(limit), scannedMax))
+                try await pool.query(list(start, status?.rawValue, Int64(limit) + 1, scannedMax))
             }
         let orders = try result.map(OrderView.init(row:))
-        if orders.count == limit { return (orders, orders.last?.id) }
+        if orders.count > limit {
+            let page = Array(orders.prefix(limit))
+            return (page, page.last?.id)
+        }
         guard status != nil else { return (orders, nil) }
         let horizon = try await pool.query(horizon(start, scannedMax, customer))
-        return (orders, try horizon.first?.identifier(0))
+        return (orders, horizon.rowCount > 1 ? try horizon.first?.identifier(0) : nil)
     }
 }
