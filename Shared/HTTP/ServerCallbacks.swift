@@ -9,7 +9,8 @@ let accessHandler: MHD_AccessHandlerCallback = {
     let core = Unmanaged<ServerCore>.fromOpaque(context).takeUnretainedValue()
     guard let held = exchangeSlot.pointee else {
         let head = HTTPRequest(
-            HTTPMethod(String(cString: method)), String(cString: path), query: query(of: connection),
+            HTTPMethod(String(cString: method)), withoutServer(String(cString: path)),
+            query: query(of: connection),
             headers: headers(of: connection))
         let (exchange, result) = core.begin(connection, head: head)
         exchangeSlot.pointee = Unmanaged.passRetained(exchange).toOpaque()
@@ -40,6 +41,15 @@ let connectionCallback: MHD_NotifyConnectionCallback = { context, connection, _,
     } else {
         core.connections.closed(socket)
     }
+}
+
+/// The path alone, where a client sent all of the address (RFC 9112, section 3.2.2).
+private func withoutServer(_ target: String) -> String {
+    guard
+        let scheme = ["http://", "https://"].first(where: { target.prefix($0.count).equalsIgnoringCase($0) })
+    else { return target }
+    let rest = target.dropFirst(scheme.count)
+    return rest.firstIndex(of: "/").map { String(rest[$0...]) } ?? "/"
 }
 
 private func headers(of connection: OpaquePointer) -> HTTPHeaders {

@@ -34,6 +34,16 @@ struct ServerTests {
         }
     }
 
+    @Test(arguments: ["http://x", "HTTP://x:80", "https://x"])
+    func `a request may name the whole address`(server: String) async throws {
+        let root = Route(.get, "/") { _ in .text("root") }
+        try await withServer([hello, root]) { _, client in
+            let head = " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            #expect(await client.send("GET \(server)/hello?a=1" + head).hasSuffix("hello\n"))
+            #expect(await client.send("GET \(server)" + head).hasSuffix("root"))
+        }
+    }
+
     @Test func `HEAD has the headers of GET and no body`() async throws {
         try await withServer([hello]) { _, client in
             let answer = await client.send("HEAD /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
