@@ -1,7 +1,9 @@
 import Foundation
 import HTTP
 import Kernel
+import Observability
 import Postgres
+import TestSupport
 import Testing
 
 @testable import OrdersService
@@ -17,6 +19,17 @@ struct PlacingTests {
             #expect(order.status == "pending")
             #expect(order.total == Money(amount: 500, currency: .eur))
             #expect(try await orders.said() == ["orders.created"])
+        }
+    }
+
+    @Test func `the log says that an order was placed, and not what its client is yet to get`() async throws {
+        try await OrdersUnderTest.run { orders in
+            _ = await orders.post(tea())
+            _ = await orders.post(tea(), wait: 0)
+            let placed = orders.log.lines.compactMap { $0.metadata[LogKey.eventType] }.filter {
+                $0.hasPrefix("POST")
+            }
+            #expect(placed == ["POST /v1/orders", "POST /v1/orders"])
         }
     }
 

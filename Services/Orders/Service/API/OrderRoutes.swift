@@ -57,7 +57,7 @@ struct OrderRoutes: Sendable {
         do {
             switch try await placements.submit(placement) {
             case .placed(let order):
-                logger.flow(.request, order: order.id.description, "POST /v1/orders → 202")
+                logger.flow(.request, order: order.id.description, "POST /v1/orders")
                 return (order, false)
             case .known(let id): return (try await find(id), true)
             case .keyReused: throw Problem.keyReused
