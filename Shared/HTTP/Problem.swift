@@ -12,21 +12,17 @@ package struct Problem: Error, Sendable {
     package var detail: String
     /// One entry for each field at fault.
     package var errors: [FieldError]
-    /// Further members, by names of letters and digits.
-    package var extensions: [(name: String, value: String)]
     package var headers: HTTPHeaders
 
     package init(
         status: Int, type: String = "about:blank", title: String? = nil, detail: String,
-        errors: [FieldError] = [],
-        extensions: [(name: String, value: String)] = [], headers: HTTPHeaders = [:]
+        errors: [FieldError] = [], headers: HTTPHeaders = [:]
     ) {
         self.type = type
         self.title = title ?? Problem.phrase(status)
         self.status = status
         self.detail = detail
         self.errors = errors
-        self.extensions = extensions
         self.headers = headers
     }
 
@@ -98,12 +94,6 @@ extension Problem {
         out.append(jsonString: title)
         out.append(contentsOf: ",\"status\":\(status),\"detail\":".utf8)
         out.append(jsonString: detail)
-        for (name, value) in extensions {
-            out.append(UInt8(ascii: ","))
-            out.append(jsonString: name)
-            out.append(UInt8(ascii: ":"))
-            out.append(jsonString: value)
-        }
         if !errors.isEmpty { out.append(jsonErrors: errors) }
         out.append(contentsOf: "}\n".utf8)
         return out

@@ -20,7 +20,4 @@ extension Problem {
 
     static let confirmedAlready = Problem.conflict(
         "The order is confirmed and can't be cancelled any more.", type: "/problems/order-confirmed")
-
-    static let overloaded = Problem.unavailable(
-        "Too many orders at once: send this one again, with the same Idempotency-Key.", retryAfterSeconds: 1)
 }

@@ -54,17 +54,13 @@ struct OrderRoutes: Sendable {
     }
 
     private func submit(_ placement: OrderPlacement.Request) async throws -> (OrderView, replayed: Bool) {
-        do {
-            switch try await placements.submit(placement) {
-            case .placed(let order):
-                logger.flow(.request, order: order.id.description, "POST /v1/orders")
-                return (order, false)
-            case .known(let id): return (try await find(id), true)
-            case .keyReused: throw Problem.keyReused
-            case .refused(let violations): throw Problem.invalid(violations)
-            }
-        } catch is OverloadedError {
-            throw Problem.overloaded
+        switch try await placements.submit(placement) {
+        case .placed(let order):
+            logger.flow(.request, order: order.id.description, "POST /v1/orders")
+            return (order, false)
+        case .known(let id): return (try await find(id), true)
+        case .keyReused: throw Problem.keyReused
+        case .refused(let violations): throw Problem.invalid(violations)
         }
     }
 
