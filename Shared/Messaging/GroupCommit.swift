@@ -1,3 +1,4 @@
+import Postgres
 import Synchronization
 
 /// Group commit without a timer: one writer takes whatever queued while its last transaction committed.
@@ -7,7 +8,8 @@ import Synchronization
 package final class GroupCommit<Request: Sendable, Response: Sendable>: Sendable {
     /// Writes a batch in one transaction and answers each request in its place.
     ///
-    /// Throwing fails the whole batch; it is then tried one by one, so that one bad request can't fail its neighbours.
+    /// Throwing fails the whole batch. It is then bisected, so that one bad request can't fail its neighbours; but not
+    /// after a transient `PostgresError`, which would hit each of them: all get it, and may be repeated by their keys.
     package typealias Write = @Sendable ([Request]) async throws -> [Response]
 
     private struct Waiting {
@@ -100,7 +102,8 @@ package final class GroupCommit<Request: Sendable, Response: Sendable>: Sendable
                 waiting.continuation.resume(returning: response)
             }
         } catch {
-            guard batch.count > 1 else {
+            let hitsAll = (error as? PostgresError)?.classification == .transient
+            guard batch.count > 1, !hitsAll else {
                 for waiting in batch { waiting.continuation.resume(throwing: error) }
                 return
             }

@@ -1,3 +1,4 @@
+import Postgres
 import Synchronization
 import TestSupport
 import Testing
@@ -92,6 +93,21 @@ struct GroupCommitTests {
             #expect(throws: Refused(request: -3)) { try answers[-3]?.get() }
             #expect(ledger.batches.count < 2 + 7, "a bisection, not one write for each")
         }
+    }
+
+    @Test func `a batch that the database did not answer fails at once, whole`() async throws {
+        let attempts = Mutex(0)
+        let group = GroupCommit<Int, Int>(batchMax: 100, waitingMax: 1000) { _ in
+            attempts.withLock { $0 += 1 }
+            throw PostgresError.connectionFailed("away")
+        }
+        let requests = (1...16).map { request in Task { try await group.submit(request) } }
+        try await eventually("all wait") { group.waiting == requests.count }
+        async let running: Void = group.run()
+        for request in requests { await #expect(throws: PostgresError.self) { try await request.value } }
+        #expect(attempts.withLock { $0 } == 1)
+        group.close()
+        await running
     }
 
     @Test func `one more than may wait is refused, and the others are not`() async throws {
