@@ -18,6 +18,7 @@ struct OrdersUnderTest: Sendable {
     let database: PostgresConfiguration
     let waiters: OrderWaiters
     let commands: OrderCommandHandler
+    let placement: OrderPlacement
     let sweeper: DeadlineSweeper
     let router: Router
     let log: RecordedLog
@@ -46,6 +47,7 @@ struct OrdersUnderTest: Sendable {
                 logger: log.logger)
             let orders = OrdersUnderTest(
                 pool: pool, database: database, waiters: waiters, commands: commands,
+                placement: placement,
                 sweeper: DeadlineSweeper(
                     pool: pool, relay: relay, commands: commands, deadline: deadline, logger: log.logger),
                 router: Router(routes: routes.routes, logger: log.logger), log: log)

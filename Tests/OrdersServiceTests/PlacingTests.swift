@@ -1,7 +1,9 @@
 import Foundation
 import HTTP
 import Kernel
+import Messaging
 import Observability
+import OrdersDomain
 import Postgres
 import TestSupport
 import Testing
@@ -95,6 +97,30 @@ struct PlacingTests {
                 return await group.reduce(into: [:]) { counts, status in counts[status, default: 0] += 1 }
             }
             #expect(statuses == [202: 30, 422: 10])
+        }
+    }
+
+    @Test func `an order whose caller has been told to come again is not placed any more`() async throws {
+        try await OrdersUnderTest.run { orders in
+            func request(_ key: String, age: Duration) -> OrderPlacement.Request {
+                OrderPlacement.Request(
+                    id: .v7(at: .now()), key: key,
+                    draft: OrderDraft(
+                        customerId: "ada", email: nil, lines: [OrderDraft.Line(sku: "tea", quantity: 2)],
+                        paymentToken: "tok_ok"), traceparent: nil, receivedAt: .now - age)
+            }
+            let late = request("late", age: .seconds(10))
+            let begun = Timestamp.now()
+            let answers = try await orders.placement.write([late, request("slow", age: .seconds(5))])
+            guard case .tooLate = answers[0], case .placed(let slow) = answers[1] else {
+                Issue.record("\(answers)")
+                return
+            }
+            #expect(slow.createdAt >= begun, "its deadline counts from here, not from when it came")
+            #expect(try await orders.said() == ["orders.created"])
+            let again = await orders.post(tea(), key: "late")
+            #expect(again.status == 202)
+            #expect(again.headers["Idempotency-Replayed"] == nil)
         }
     }
 

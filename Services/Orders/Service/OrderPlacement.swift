@@ -13,7 +13,7 @@ struct OrderPlacement: Sendable {
         let key: String
         let draft: OrderDraft
         let traceparent: String?
-        let receivedAt: Timestamp
+        let receivedAt: ContinuousClock.Instant
     }
 
     enum Answer: Sendable {
@@ -22,6 +22,8 @@ struct OrderPlacement: Sendable {
         case known(Identifier)
         case keyReused
         case refused([Violation])
+        /// It waited so long that its caller has been answered, or soon will be, and nothing was done.
+        case tooLate
     }
 
     let pool: PostgresPool
@@ -31,6 +33,11 @@ struct OrderPlacement: Sendable {
 
     /// The longest that new orders are held back for those before them.
     private static let patience = Duration.milliseconds(250)
+    /// The oldest request that is still written.
+    ///
+    /// One more round trip, of at most 5.5 s, ends before the 15 s after which the server answers for us: nobody who
+    /// was told to come again has an order all the same.
+    private static let ageMax = Duration.seconds(9)
 
     /// Two round trips: claim the keys and read the prices; write what is new and commit.
     func write(_ requests: [Request]) async throws -> [Answer] {
@@ -40,6 +47,8 @@ struct OrderPlacement: Sendable {
         }
         let skus = Set(requests.lazy.flatMap { $0.draft.lines.lazy.map(\.sku) })
         let answers = try await pool.transaction { transaction in
+            // Before the keys get theirs: the audit counts on no order to be younger than its key.
+            let now = Timestamp.now()
             let results = try await transaction.pipeline([
                 IdempotencyStore.claim(keys), ProductStore.prices(of: skus),
             ])
@@ -48,17 +57,16 @@ struct OrderPlacement: Sendable {
             let known =
                 claimed.count == keys.count
                 ? [:] : try await IdempotencyStore.find(keys, in: transaction)
-            var batch = Batch()
+            var batch = Batch(now: now, deadline: now.advanced(by: deadline), prices: prices)
             for (index, request) in requests.enumerated() {
                 if claimed.contains(request.id) {
-                    try batch.place(request, prices: prices, deadline: deadline)
-                    if case .refused = batch.answers[index] { batch.released.append(keys[index]) }
+                    try batch.place(request)
                 } else {
                     batch.repeated(known[index])
                 }
             }
             OrderStore.insert(batch.placed, in: transaction)
-            IdempotencyStore.release(batch.released, in: transaction)
+            IdempotencyStore.release(keys.filter { batch.refusals[$0.orderID] != nil }, in: transaction)
             Outbox.append(batch.events, to: transaction)
             return batch.settled()
         }
@@ -68,18 +76,22 @@ struct OrderPlacement: Sendable {
 
     /// What a transaction of this kind comes to, decided in memory.
     private struct Batch {
+        let now: Timestamp
+        let deadline: Timestamp
+        let prices: [String: Money]
         var answers: [Answer] = []
         var placed: [OrderStore.Placed] = []
         var events: [OutgoingEvent] = []
-        var released: [IdempotencyStore.Request] = []
+        /// By the id the order would have had.
+        var refusals: [Identifier: Answer] = [:]
 
-        mutating func place(_ request: Request, prices: [String: Money], deadline: Duration) throws {
+        mutating func place(_ request: Request) throws {
+            guard request.receivedAt.duration(to: .now) < ageMax else { return refuse(request, .tooLate) }
             let priced: PricedOrder
             do throws(RequestRefused) {
                 priced = try request.draft.priced(by: prices)
             } catch {
-                answers.append(.refused(error.violations))
-                return
+                return refuse(request, .refused(error.violations))
             }
             let lines = priced.lines.map {
                 OrderCreated.Line(sku: $0.sku, quantity: $0.quantity, unitPrice: $0.unitPrice)
@@ -87,17 +99,20 @@ struct OrderPlacement: Sendable {
             let order = OrderStore.Placed(
                 id: request.id, draft: request.draft, priced: priced,
                 lines: String(decoding: try JSONEncoder().encode(lines), as: UTF8.self),
-                createdAt: request.receivedAt, deadline: request.receivedAt.advanced(by: deadline))
+                createdAt: now, deadline: deadline)
             let created = OrderCreated(
                 orderId: request.id, customerId: request.draft.customerId, email: request.draft.email,
                 lines: lines,
                 total: priced.total, paymentToken: request.draft.paymentToken)
             placed.append(order)
             events.append(
-                try OutgoingEvent(
-                    created, version: 1, cause: nil, traceparent: request.traceparent, at: request.receivedAt)
-            )
+                try OutgoingEvent(created, version: 1, cause: nil, traceparent: request.traceparent, at: now))
             answers.append(.placed(OrderView(placed: order, lines: lines)))
+        }
+
+        private mutating func refuse(_ request: Request, _ answer: Answer) {
+            answers.append(answer)
+            refusals[request.id] = answer
         }
 
         mutating func repeated(_ known: IdempotencyStore.Known?) {
@@ -110,11 +125,7 @@ struct OrderPlacement: Sendable {
 
         /// A repetition of a request that was refused in this same batch is refused with it.
         func settled() -> [Answer] {
-            guard !released.isEmpty else { return answers }
-            let refusals = Dictionary(
-                zip(
-                    released.map(\.orderID), answers.filter { if case .refused = $0 { true } else { false } }),
-                uniquingKeysWith: { first, _ in first })
+            guard !refusals.isEmpty else { return answers }
             return answers.map { answer in
                 if case .known(let id) = answer, let refusal = refusals[id] { refusal } else { answer }
             }

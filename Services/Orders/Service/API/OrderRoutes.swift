@@ -29,10 +29,9 @@ struct OrderRoutes: Sendable {
         let draft = try request.decode(OrderRequest.self).draft
         let violations = draft.violations
         guard violations.isEmpty else { throw Problem.invalid(violations) }
-        let now = Timestamp.now()
         let placement = OrderPlacement.Request(
-            id: .v7(at: now), key: key, draft: draft, traceparent: request.traceparent,
-            receivedAt: now)
+            id: .v7(at: .now()), key: key, draft: draft, traceparent: request.traceparent,
+            receivedAt: .now)
         guard let wait = request.preferredWait else {
             let (order, replayed) = try await submit(placement)
             return try answer(order, replayed: replayed, placed: true)
@@ -61,6 +60,7 @@ struct OrderRoutes: Sendable {
         case .known(let id): return (try await find(id), true)
         case .keyReused: throw Problem.keyReused
         case .refused(let violations): throw Problem.invalid(violations)
+        case .tooLate: throw OverloadedError()
         }
     }
 
