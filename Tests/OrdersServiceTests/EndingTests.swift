@@ -2,6 +2,7 @@ import Foundation
 import HTTP
 import Kernel
 import Messaging
+import Observability
 import OrdersDomain
 import Postgres
 import TestSupport
@@ -114,6 +115,35 @@ struct EndingTests {
             }
             stop.set()
             await sweeping
+        }
+    }
+
+    @Test func `an overdue order that can't be read holds up no other, and is told of once`() async throws {
+        try await OrdersUnderTest.run(deadline: .milliseconds(50)) { orders in
+            let ids = try [
+                OrderAnswer(await orders.post(tea())).id, OrderAnswer(await orders.post(tea())).id,
+                OrderAnswer(await orders.post(tea())).id,
+            ]
+            let byHand = "UPDATE orders SET money = 'refunded' WHERE id = '\(ids[1])'"
+            try await orders.pool.query(PostgresStatement.once(byHand)())
+            let stop = StopFlag()
+            async let sweeping: Void = orders.sweeper.run(until: stop)
+            do {
+                for id in [ids[0], ids[2]] {
+                    try await eventually("the deadline has cancelled the order", within: .seconds(10)) {
+                        try OrderAnswer(await orders.get("/v1/orders/\(id)")).reason == "deadline"
+                    }
+                }
+            } catch {
+                stop.set()
+                throw error
+            }
+            stop.set()
+            await sweeping
+            #expect(try OrderAnswer(await orders.get("/v1/orders/\(ids[1])")).status == "pending")
+            let told = orders.log.lines.filter { $0.level >= .warning }
+            #expect(told.count == 1)
+            #expect(told.allSatisfy { $0.metadata.values.contains { $0.contains("\(ids[1])") } })
         }
     }
 

@@ -30,17 +30,23 @@ struct DeadlineSweeper: Sendable {
 
     func run(until stop: StopFlag) async {
         var position: OrderStore.SweepPosition?
+        var unreadable: Set<Identifier> = []
         var noted = ContinuousClock.now
         while !stop.isSet {
             do {
                 var place = try await begin(at: position)
-                let isBehind = try await sweep(from: &place)
+                let isBehind = try await sweep(from: &place, without: unreadable)
                 position = place
                 if noted.duration(to: .now) > noteInterval {
                     try await OrderStore.noteSwept(upTo: place.deadline, in: pool)
                     noted = .now
                 }
                 if isBehind { continue }
+            } catch let error as StoredOrderError {
+                unreadable.insert(error.id)
+                logger.error(
+                    "an overdue order is left as it is", metadata: [LogKey.error: "\(error)"])
+                continue
             } catch {
                 logger.warning("deadlines not swept, trying again", metadata: [LogKey.error: "\(error)"])
             }
@@ -55,11 +61,13 @@ struct DeadlineSweeper: Sendable {
     }
 
     /// True when there may be more to do at once.
-    private func sweep(from position: inout OrderStore.SweepPosition) async throws -> Bool {
+    private func sweep(
+        from position: inout OrderStore.SweepPosition, without unreadable: Set<Identifier>
+    ) async throws -> Bool {
         let now = Timestamp.now()
         let overdue = try await OrderStore.overdue(after: position, at: now, limit: Self.chunk, in: pool)
         guard let last = overdue.last else { return false }
-        let late = overdue.filter(\.isPending).map {
+        let late = overdue.filter { $0.isPending && !unreadable.contains($0.id) }.map {
             OrderCommandHandler.Command(orderID: $0.id, message: .cancel(by: .deadline), cause: nil)
         }
         if !late.isEmpty {
