@@ -147,6 +147,18 @@ struct EndingTests {
         }
     }
 
+    @Test func `a sweep goes back when the clock was put back behind its place`() async throws {
+        try await OrdersUnderTest.run { orders in
+            let now = Timestamp.now()
+            let ahead = OrderStore.SweepPosition(deadline: now.advanced(by: .seconds(600)))
+            try await OrderStore.noteSwept(upTo: ahead.deadline, in: orders.pool)
+            let place = try await orders.sweeper.begin(at: ahead)
+            #expect(place.deadline < now)
+            let kept = try await orders.sweeper.begin(at: place)
+            #expect(kept.deadline == place.deadline)
+        }
+    }
+
     @Test func `a sweep goes on an hour before the place of the last one, not at the oldest order`()
         async throws
     {

@@ -54,8 +54,9 @@ struct DeadlineSweeper: Sendable {
         }
     }
 
-    private func begin(at position: OrderStore.SweepPosition?) async throws -> OrderStore.SweepPosition {
-        if let position { return position }
+    /// Where to go on: at `position`, unless the clock was put back behind it, where new deadlines would be passed over.
+    func begin(at position: OrderStore.SweepPosition?) async throws -> OrderStore.SweepPosition {
+        if let position, position.deadline <= .now() { return position }
         let known = min(try await OrderStore.sweptUpTo(in: pool), .now())
         return OrderStore.SweepPosition(deadline: known.advanced(by: .zero - Self.margin))
     }
