@@ -66,6 +66,35 @@ struct NoticeHandlerTests {
         }
     }
 
+    @Test func `two who hear of one order at once count its messages one after the other`() async throws {
+        try await NotificationsUnderTest.run { notifications in
+            let id = Identifier.fresh()
+            let isThrough = StopFlag()
+            let second = try await notifications.pool.transaction { transaction in
+                let heard = IncomingEvent.heard(.created, about: id)
+                _ = try await NoticeCommandHandler(mails: nil, logger: notifications.log.logger)
+                    .handle([Incoming(event: .about(id), message: heard)], in: transaction)
+                let me = try await transaction.query(PostgresStatement.once("SELECT pg_backend_pid()")())
+                let pid = try me[0].int32(0)
+                let second = Task {
+                    defer { isThrough.set() }
+                    try await notifications.handle([.heard(.confirmed, about: id)])
+                }
+                let waiting = PostgresStatement.once(
+                    "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))")
+                try await eventually("the second is through, or waits for the first") {
+                    let blocked = try await notifications.pool.query(waiting(pid))[0].int64(0)
+                    return isThrough.isSet || blocked > 0
+                }
+                return second
+            }
+            try await second.value
+            let versions = PostgresStatement.once(
+                "SELECT version FROM message WHERE order_id = $1 ORDER BY 1")
+            #expect(try await notifications.pool.query(versions(id)).map { try $0.int64(0) } == [1, 2])
+        }
+    }
+
     @Test func `the log has neither the address nor the text`() async throws {
         try await NotificationsUnderTest.run { notifications in
             let id = Identifier.fresh()

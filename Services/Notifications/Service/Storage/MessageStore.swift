@@ -18,6 +18,10 @@ struct NewMessage: Sendable {
 ///
 /// Those on their way by mail are in `MailStore`.
 enum MessageStore {
+    private static let lock = PostgresStatement(
+        "message.lock",
+        "SELECT pg_advisory_xact_lock(uuid_hash_extended(id, 0)) FROM unnest($1::uuid[]) AS id")
+
     private static let told = PostgresStatement(
         "message.told", "SELECT order_id, kind FROM message WHERE order_id = ANY ($1)")
 
@@ -46,11 +50,14 @@ enum MessageStore {
 
     /// The kinds that are written down for these orders already.
     ///
-    /// Nothing is locked: the rows are only ever added, and two that add the same one meet at its key.
+    /// Locks the orders until the transaction ends, in the order of their ids: two that tell different things of one
+    /// order, as the consumer and a dead letter's retry may, don't meet at any key and would count alike.
     static func told(
         _ orderIDs: Set<Identifier>, in transaction: PostgresTransaction
     ) async throws -> [Identifier: Set<NoticeKind>] {
-        let result = try await transaction.query(told(Array(orderIDs)))
+        let sorted = orderIDs.sorted()
+        // Two statements, since what the others have told is seen by one that begins after they are through.
+        let result = try await transaction.pipeline([lock(sorted), told(sorted)])[1]
         var told: [Identifier: Set<NoticeKind>] = [:]
         for row in result {
             let id = try row.identifier(0)
