@@ -16,8 +16,9 @@ import ServiceRuntime
         let stop = StopFlag()
         let publisher = StockPublisher(pool: core.pool, relay: core.relay, logger: core.logger)
         let routes = ProductRoutes(pool: core.pool, relay: core.relay)
-        let expiry = RestockExpiry(
-            pool: core.pool, retention: core.configuration[InventoryKeys.idempotencyRetention],
+        let expiry = KeyExpiry(
+            table: "restock", pool: core.pool,
+            retention: core.configuration[InventoryKeys.idempotencyRetention],
             logger: core.logger)
         return ServiceParts(
             handler: ReservationCommandHandler(publisher: publisher, logger: core.logger),

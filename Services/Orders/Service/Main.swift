@@ -24,8 +24,9 @@ import ServiceRuntime
             logger: core.logger)
         let sweeper = DeadlineSweeper(
             pool: core.pool, relay: core.relay, commands: commands, deadline: deadline, logger: core.logger)
-        let expiry = IdempotencyExpiry(
-            pool: core.pool, retention: core.configuration[OrderKeys.idempotencyRetention],
+        let expiry = KeyExpiry(
+            table: "idempotency_key", pool: core.pool,
+            retention: core.configuration[OrderKeys.idempotencyRetention],
             logger: core.logger)
         return ServiceParts(
             handler: commands, routes: routes.routes,

@@ -57,4 +57,11 @@ let inventoryMigrations: [Migration] = [
     outboxTicksInOrder(number: 4),
     outboxWithoutVacuum(number: 5),
     outboxTicksWhileNeeded(number: 6),
+    Migration(
+        number: 7, name: "restocks in the order of their age",
+        sql: """
+            -- A BRIN's summaries never shrink: once the room of expired keys is used again, every expiry reads them all.
+            DROP INDEX restock_by_age;
+            CREATE INDEX restock_by_age ON restock (created_at);
+            """),
 ]

@@ -12,9 +12,6 @@ enum RestockStore {
     private static let find = PostgresStatement(
         "restock.find", "SELECT sku = $2 AND quantity = $3 FROM restock WHERE key = $1")
 
-    private static let expire = PostgresStatement(
-        "restock.expire", "DELETE FROM restock WHERE created_at < $1")
-
     /// Whose a key is.
     enum Claim: Sendable {
         case ours
@@ -31,10 +28,5 @@ enum RestockStore {
         if try await transaction.query(claim(key, sku, quantity)).affectedRows == 1 { return .ours }
         guard let row = try await transaction.query(find(key, sku, quantity)).first else { return .taken }
         return try row.bool(0) ? .repeated : .taken
-    }
-
-    /// Forgets keys older than `time`; a repetition that late counts the goods in again.
-    static func expire(before time: Timestamp, in pool: PostgresPool) async throws {
-        _ = try await pool.query(expire(time))
     }
 }

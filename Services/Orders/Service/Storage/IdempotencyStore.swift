@@ -23,9 +23,6 @@ enum IdempotencyStore {
     private static let release = PostgresStatement(
         "idempotency_key.release", "DELETE FROM idempotency_key WHERE order_id = ANY ($1) AND key = ANY ($2)")
 
-    private static let expire = PostgresStatement(
-        "idempotency_key.expire", "DELETE FROM idempotency_key WHERE created_at < $1")
-
     /// A key, the request it stands for in one canonical text, and the order it would make.
     struct Request: Sendable {
         let key: String
@@ -63,10 +60,5 @@ enum IdempotencyStore {
     static func release(_ requests: [Request], in transaction: PostgresTransaction) {
         guard !requests.isEmpty else { return }
         transaction.enqueue(release(requests.map(\.orderID), requests.map(\.key)))
-    }
-
-    /// Forgets keys older than `time`; a repetition that late makes a new order.
-    static func expire(before time: Timestamp, in pool: PostgresPool) async throws {
-        _ = try await pool.query(expire(time))
     }
 }
