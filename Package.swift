@@ -126,7 +126,7 @@ let package = Package(
         tests("ContractsTests", ["Contracts", "Kernel"], exclude: ["Golden"]),
         tests("ObservabilityTests", ["Observability", "Kernel"]),
         tests("BlockingIOTests", ["BlockingIO"]),
-        tests("KafkaTests", ["Kafka", "Observability"]),
+        tests("KafkaTests", ["CRDKafka", "Kafka", "Observability"]),
         tests("PostgresTests", ["Postgres", "Kernel", "Observability"]),
         tests("MessagingTests", ["Messaging", "Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
         tests("HTTPTests", ["HTTP", "Observability"]),
