@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Glibc
 
 /// Wakes a thread that waits in `poll(2)`: the thread polls `descriptor` for reading beside its own
 /// descriptors.

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Glibc
 
 /// A thread of its own for an actor whose C calls may block.
 ///
@@ -75,40 +69,24 @@ private func blockSignals() {
     pthread_sigmask(SIG_SETMASK, &all, nil)
 }
 
-#if canImport(Darwin)
-    private func startThread(_ context: UnsafeMutableRawPointer) -> Int32 {
-        var thread: pthread_t?
-        let code = pthread_create(
-            &thread, nil,
-            { context in
-                Unmanaged<ThreadStart>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            }, context)
-        if let thread { pthread_detach(thread) }
-        return code
-    }
+private func startThread(_ context: UnsafeMutableRawPointer) -> Int32 {
+    var thread = pthread_t()
+    let code = pthread_create(
+        &thread, nil,
+        { context in
+            guard let context else { return nil }
+            Unmanaged<ThreadStart>.fromOpaque(context).takeRetainedValue().run()
+            return nil
+        }, context)
+    if code == 0 { pthread_detach(thread) }
+    return code
+}
 
-    private func nameCurrentThread(_ name: String) { pthread_setname_np(name) }
-#else
-    private func startThread(_ context: UnsafeMutableRawPointer) -> Int32 {
-        var thread = pthread_t()
-        let code = pthread_create(
-            &thread, nil,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<ThreadStart>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            }, context)
-        if code == 0 { pthread_detach(thread) }
-        return code
-    }
-
-    /// `pthread_setname_np` is a GNU extension that Swift doesn't see; the file does the same.
-    private func nameCurrentThread(_ name: String) {
-        let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
-        guard file >= 0 else { return }
-        let bytes = Array(name.utf8.prefix(15))
-        _ = write(file, bytes, bytes.count)
-        close(file)
-    }
-#endif
+/// `pthread_setname_np` is a GNU extension that Swift doesn't see; the file does the same.
+private func nameCurrentThread(_ name: String) {
+    let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+    guard file >= 0 else { return }
+    let bytes = Array(name.utf8.prefix(15))
+    _ = write(file, bytes, bytes.count)
+    close(file)
+}

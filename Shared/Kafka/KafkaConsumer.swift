@@ -135,24 +135,6 @@ package actor KafkaConsumer {
         noteCommit(rd_kafka_commit(client.pointer, list, 1), client.context)
     }
 
-    /// How many records each assigned partition has that were not polled yet, as far as the last fetch knows.
-    package func lag() -> [TopicPartition: Int64] {
-        guard !isClosed, let list = PartitionList.make(client.context.rebalances.assignment.map { ($0, 0) })
-        else {
-            return [:]
-        }
-        defer { rd_kafka_topic_partition_list_destroy(list) }
-        rd_kafka_position(client.pointer, list)
-        var lag: [TopicPartition: Int64] = [:]
-        for element in PartitionList.elements(of: list) where element.offset >= 0 {
-            var low: Int64 = 0
-            var high: Int64 = 0
-            rd_kafka_get_watermark_offsets(client.pointer, element.topic, element.partition, &low, &high)
-            if high >= 0 { lag[element.topicPartition] = Swift.max(0, high - element.offset) }
-        }
-        return lag
-    }
-
     /// The id of the cluster, which says whether durable offsets belong to it.
     ///
     /// - Throws: `.timedOut` when no broker answers; try again.

@@ -53,12 +53,6 @@ extension PostgresError {
     package var constraint: String? {
         if case .server(let error) = self { error.constraint } else { nil }
     }
-
-    /// Whether the whole transaction, done again as it was, is likely to succeed: it lost against another
-    /// one.
-    package var isSerializationConflict: Bool {
-        sqlState == .serializationFailure || sqlState == .deadlockDetected
-    }
 }
 
 extension PostgresError: CustomStringConvertible {

@@ -1,28 +1,13 @@
-package import Kernel
-
 /// One-dimensional arrays without NULL in them; anything else is thrown as `PostgresError.decoding`.
 extension PostgresRow {
     package func int64Array(_ column: Int) throws(PostgresError) -> [Int64] {
         try array(column, PostgresType.int8Array, element: PostgresType.int8, size: 8, Int64.init(network:))
     }
 
-    package func int32Array(_ column: Int) throws(PostgresError) -> [Int32] {
-        try array(column, PostgresType.int4Array, element: PostgresType.int4, size: 4, Int32.init(network:))
-    }
-
-    package func identifierArray(_ column: Int) throws(PostgresError) -> [Identifier] {
-        try array(
-            column, PostgresType.uuidArray, element: PostgresType.uuid, size: 16, Identifier.init(network:))
-    }
-
     package func stringArray(_ column: Int) throws(PostgresError) -> [String] {
         try array(column, PostgresType.textArray, element: PostgresType.text, size: nil) {
             String(decoding: $0, as: UTF8.self)
         }
-    }
-
-    package func bytesArray(_ column: Int) throws(PostgresError) -> [[UInt8]] {
-        try array(column, PostgresType.byteaArray, element: PostgresType.bytea, size: nil) { Array($0) }
     }
 
     private func array<Element>(

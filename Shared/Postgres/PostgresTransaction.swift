@@ -5,14 +5,12 @@ internal import Synchronization
 package enum PostgresIsolation: Sendable {
     case readCommitted
     case repeatableRead
-    case serializable
 
     fileprivate var begin: PostgresStatement {
         switch self {
         case .readCommitted: PostgresStatement("begin", "BEGIN")
         case .repeatableRead:
             PostgresStatement("begin_repeatable_read", "BEGIN ISOLATION LEVEL REPEATABLE READ")
-        case .serializable: PostgresStatement("begin_serializable", "BEGIN ISOLATION LEVEL SERIALIZABLE")
         }
     }
 }
@@ -160,8 +158,7 @@ extension PostgresConnection {
     /// Runs the closure in a transaction, committed when it returns and rolled back when it throws.
     ///
     /// It isn't repeated by itself: whether that may be done, the caller knows
-    /// (`PostgresError.classification`, `isSerializationConflict`). Cancelling the task ends the statement
-    /// under way, but no COMMIT.
+    /// (`PostgresError.classification`). Cancelling the task ends the statement under way, but no COMMIT.
     ///
     /// - Throws: what the closure threw, even if rolling back failed; the error of a statement that it
     ///   swallowed, since nothing can be committed after one; `.outcomeUnknown` when the connection broke

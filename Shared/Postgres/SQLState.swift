@@ -5,19 +5,9 @@ package struct SQLState: RawRepresentable, Hashable, Sendable {
     package init(rawValue: String) { self.rawValue = rawValue }
 
     package static let divisionByZero = SQLState(rawValue: "22012")
-    package static let notNullViolation = SQLState(rawValue: "23502")
-    package static let foreignKeyViolation = SQLState(rawValue: "23503")
     package static let uniqueViolation = SQLState(rawValue: "23505")
-    package static let checkViolation = SQLState(rawValue: "23514")
-    package static let invalidStatementName = SQLState(rawValue: "26000")
-    package static let serializationFailure = SQLState(rawValue: "40001")
-    package static let deadlockDetected = SQLState(rawValue: "40P01")
-    package static let syntaxError = SQLState(rawValue: "42601")
     package static let insufficientPrivilege = SQLState(rawValue: "42501")
     package static let undefinedTable = SQLState(rawValue: "42P01")
-    package static let undefinedColumn = SQLState(rawValue: "42703")
-    package static let lockNotAvailable = SQLState(rawValue: "55P03")
-    package static let adminShutdown = SQLState(rawValue: "57P01")
     /// A statement ran into `statement_timeout`, or somebody at the server cancelled it.
     package static let queryCanceled = SQLState(rawValue: "57014")
 }

@@ -1,14 +1,7 @@
 internal import BlockingIO
 internal import CPostgres
+internal import Glibc
 internal import Observability
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 extension Session {
     /// Connects, on the calling thread.

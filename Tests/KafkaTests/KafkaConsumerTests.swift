@@ -57,7 +57,6 @@ struct KafkaConsumerTests {
             let consumer = try await test.consumer()
             let records = try await consumer.collect(from: 7) { $0.count >= 3 }
             #expect(records.map(\.offset) == [7, 8, 9])
-            #expect(await consumer.lag().values.reduce(0, +) == 0)
             await consumer.close()
         }
     }

@@ -282,23 +282,6 @@ struct TransactionTests {
             }
         }
     }
-
-    @Test func `two serializable transactions that depend on each other don't both commit`() async throws {
-        try await withTable { pool in
-            let error = await failure {
-                try await pool.transaction(isolation: .serializable) { first in
-                    _ = try await first.query(count())
-                    try await pool.transaction(isolation: .serializable) { second in
-                        _ = try await second.query(count())
-                        second.enqueue(insert(Int32(2)))
-                    }
-                    first.enqueue(insert(Int32(1)))
-                }
-            }
-            #expect(error?.isSerializationConflict == true)
-            try await expect(pool, hasRows: 1)
-        }
-    }
 }
 
 /// Kills a connection's process at the server and waits until it is gone.

@@ -82,18 +82,10 @@ struct ValueTests {
 
     @Test func `arrays come back as they went in`() async throws {
         try await withConnection { connection in
-            let echo = PostgresStatement("arrays", "SELECT $1, $2, $3, $4, $5")
-            let identifiers = [identifier, Identifier(high: 0, low: 1)]
-            let row = try await connection.query(
-                echo(
-                    [-1, .max] as [Int64], [7] as [Int32], ["", "ü", "a\"b"], identifiers,
-                    [[], [1, 2]] as [[UInt8]])
-            )[0]
+            let echo = PostgresStatement("arrays", "SELECT $1, $2")
+            let row = try await connection.query(echo([-1, .max] as [Int64], ["", "ü", "a\"b"]))[0]
             #expect(try row.int64Array(0) == [-1, .max])
-            #expect(try row.int32Array(1) == [7])
-            #expect(try row.stringArray(2) == ["", "ü", "a\"b"])
-            #expect(try row.identifierArray(3) == identifiers)
-            #expect(try row.bytesArray(4) == [[], [1, 2]])
+            #expect(try row.stringArray(1) == ["", "ü", "a\"b"])
         }
     }
 
@@ -149,14 +141,16 @@ struct ValueTests {
     @Test func `reading another type than was selected is an error, not a guess`() async throws {
         try await withConnection { connection in
             let row = try await connection.query(
-                once("SELECT 'a'::text, 5::int8, 1.5::numeric, ARRAY[1, NULL], ARRAY[[1], [2]]"))[0]
+                once(
+                    "SELECT 'a'::text, 5::int8, 1.5::numeric, ARRAY[1::int8, NULL], ARRAY[[1::int8], [2]], ARRAY[1]"
+                ))[0]
             #expect(throws: PostgresError.self) { try row.int64(0) }
             #expect(throws: PostgresError.self) { try row.int32(1) }
             #expect(throws: PostgresError.self) { try row.int64(2) }
-            #expect(throws: PostgresError.self) { try row.int32Array(3) }
-            #expect(throws: PostgresError.self) { try row.int32Array(4) }
             #expect(throws: PostgresError.self) { try row.int64Array(3) }
-            #expect(throws: PostgresError.self) { try row.string(5) }
+            #expect(throws: PostgresError.self) { try row.int64Array(4) }
+            #expect(throws: PostgresError.self) { try row.int64Array(5) }
+            #expect(throws: PostgresError.self) { try row.string(6) }
             #expect(throws: PostgresError.self) { try row.string(-1) }
         }
     }

@@ -3,7 +3,7 @@
 /// The build checks that an import is declared in Package.swift; this
 /// table checks that what is declared there stays the layout.
 enum ImportRules {
-    private static let platform: Set<String> = ["Glibc", "Musl", "Darwin"]
+    private static let platform: Set<String> = ["Glibc"]
     private static let toolchain = platform.union(["FoundationEssentials", "Synchronization", "Dispatch"])
     private static let service: Set<String> = [
         "Kernel", "Contracts", "Kafka", "Messaging", "Postgres", "HTTP", "Observability", "ServiceRuntime",

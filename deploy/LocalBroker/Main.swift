@@ -1,13 +1,6 @@
 import Contracts
+import Glibc
 import Kafka
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 /// A Kafka broker in memory for trying the shop out without a cluster: librdkafka's mock cluster as a
 /// process.

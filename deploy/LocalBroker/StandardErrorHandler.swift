@@ -1,12 +1,5 @@
+import Glibc
 import Observability
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 /// Shows warnings; there is nothing to follow in a broker that works.
 struct StandardErrorHandler: LogHandler {
