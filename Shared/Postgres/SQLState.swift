@@ -27,9 +27,9 @@ extension SQLState {
     /// it.
     package var classification: ErrorClassification {
         switch rawValue {
-        case "40002": return .permanentRecord
+        // Of class 54 those that a value runs into: an index entry or a nesting that is too large.
+        case "40002", "54000", "54001", "P0001": return .permanentRecord
         case "55P03", "57014", "25P03", "25006", "26000": return .transient
-        case "P0001": return .permanentRecord
         default: break
         }
         switch rawValue.prefix(2) {

@@ -59,7 +59,8 @@ struct ConfigurationTests {
         ("22P02", .permanentRecord),
         ("23505", .permanentRecord), ("23514", .permanentRecord), ("40002", .permanentRecord),
         ("42P01", .permanentBuild), ("42501", .permanentBuild), ("42601", .permanentBuild),
-        ("28P01", .permanentBuild), ("XX000", .permanentBuild),
+        ("28P01", .permanentBuild), ("XX000", .permanentBuild), ("54000", .permanentRecord),
+        ("54001", .permanentRecord), ("54011", .permanentBuild), ("54023", .permanentBuild),
     ])
     func `a SQLSTATE says what to do`(state: String, classification: ErrorClassification) {
         #expect(SQLState(rawValue: state).classification == classification)
