@@ -82,7 +82,7 @@ let package = Package(
         shared("Postgres", ["CPostgres", "BlockingIO", "Kernel", "Observability"]),
         shared("Messaging", ["Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
         shared("HTTP", ["CMicroHTTPD", "Kernel", "Observability"]),
-        shared("Curl", ["CCurl", "BlockingIO"]),
+        shared("Curl", ["CCurl", "BlockingIO", "Kernel"]),
         shared("ServiceRuntime", ["CSystem", "HTTP", "Kafka", "Messaging", "Observability", "Postgres"]),
         tool(
             "ShopTool", ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],

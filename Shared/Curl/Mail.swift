@@ -1,3 +1,5 @@
+import Kernel
+
 /// A plain text mail to one person.
 package struct Mail: Sendable {
     package var from: String
@@ -23,24 +25,14 @@ package struct Mail: Sendable {
         self.unixSeconds = unixSeconds
     }
 
-    /// Whether this is an address we send to: ASCII, one `@`, and nothing that means something else in a
-    /// header.
-    package static func isAddress(_ text: String) -> Bool {
-        let parts = text.split(separator: "@", omittingEmptySubsequences: false)
-        guard parts.count == 2, text.utf8.count <= 254, !parts[0].isEmpty, !parts[1].isEmpty else {
-            return false
-        }
-        return text.utf8.allSatisfy { byte in
-            (0x21...0x7E).contains(byte) && !"<>()[],;:\\\"".utf8.contains(byte)
-        }
-    }
-
     /// The message as it goes over the wire (RFC 5322), without the dots that SMTP adds.
     ///
     /// - Throws: `CurlError.invalid` when an address or the id could smuggle a header in.
     func message() throws(CurlError) -> [UInt8] {
-        guard Mail.isAddress(from), Mail.isAddress(to) else { throw .invalid("a mail address") }
-        guard Mail.isAddress(messageID) else { throw .invalid("the mail's id") }
+        guard TextRule.acceptsAddress(from), TextRule.acceptsAddress(to) else {
+            throw .invalid("a mail address")
+        }
+        guard TextRule.acceptsAddress(messageID) else { throw .invalid("the mail's id") }
         let isPlain = text.utf8.allSatisfy {
             (0x20...0x7E).contains($0) || $0 == 0x0A || $0 == 0x0D || $0 == 0x09
         }

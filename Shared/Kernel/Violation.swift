@@ -48,4 +48,21 @@ package enum TextRule {
                 }
             }
     }
+
+    /// Of an address, in bytes: RFC 5321 allows a path of 256 octets with its angle brackets.
+    package static let addressMax = 254
+
+    /// One address that mails are sent to: ASCII, and nothing that means something else in a mail's header.
+    ///
+    /// Enough to keep a mail server from choking; whether somebody reads there, only a mail can tell.
+    package static func acceptsAddress(_ text: String) -> Bool {
+        guard text.utf8.count <= addressMax else { return false }
+        let isPlain = text.utf8.allSatisfy { byte in
+            (0x21...0x7E).contains(byte) && !"<>()[],;:\\\"".utf8.contains(byte)
+        }
+        let parts = text.utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
+        guard isPlain, parts.count == 2, !parts[0].isEmpty else { return false }
+        let labels = parts[1].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        return labels.allSatisfy { !$0.isEmpty }
+    }
 }

@@ -21,6 +21,15 @@ struct TextRuleTests {
             #expect(!TextRule.acceptsSKU(text))
         }
     }
+
+    @Test(arguments: [
+        ("a@b", true), ("o'neil+shop@mail.example.org", true), ("a@b.", false), ("a@.b", false),
+        ("jörg@example.org", false), (String(repeating: "a", count: 252) + "@b", true),
+        (String(repeating: "a", count: 253) + "@b", false),
+    ])
+    func `an address is ASCII and of a length that mail servers take`(text: String, isGood: Bool) {
+        #expect(TextRule.acceptsAddress(text) == isGood)
+    }
 }
 
 @Suite("Decisions")

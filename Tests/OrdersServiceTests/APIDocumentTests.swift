@@ -1,4 +1,5 @@
 import HTTP
+import Kernel
 import OrdersDomain
 import ServiceRuntime
 import TestSupport
@@ -27,7 +28,7 @@ struct APIDocumentTests {
                 == OrderDraft.quantityMax)
         #expect(try document.number("\(request)/customerId/maxLength") == Int64(OrderDraft.textMax))
         #expect(try document.number("\(request)/paymentToken/maxLength") == Int64(OrderDraft.textMax))
-        #expect(try document.number("\(request)/email/maxLength") == Int64(OrderDraft.emailMax))
+        #expect(try document.number("\(request)/email/maxLength") == Int64(TextRule.addressMax))
     }
 
     @Test func `it is served as it stands`() async throws {

@@ -18,7 +18,7 @@ enum ImportRules {
         "Shared/Postgres": ["CPostgres", "BlockingIO", "Kernel", "Observability"],
         "Shared/Messaging": ["Kafka", "Postgres", "Contracts", "Kernel", "Observability"],
         "Shared/HTTP": ["CMicroHTTPD", "Kernel", "Observability"],
-        "Shared/Curl": ["CCurl", "BlockingIO"],
+        "Shared/Curl": ["CCurl", "BlockingIO", "Kernel"],
         "Shared/ServiceRuntime": ["CSystem", "HTTP", "Kafka", "Messaging", "Observability", "Postgres"],
         "Services/Orders/Service": service.union(["OrdersDomain"]),
         "Services/Inventory/Service": service.union(["InventoryDomain"]),

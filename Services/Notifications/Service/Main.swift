@@ -1,5 +1,6 @@
 import Curl
 import HTTP
+import Kernel
 import Messaging
 import Observability
 import Postgres
@@ -29,7 +30,7 @@ import ServiceRuntime
         let url = core.configuration[NotificationKeys.smtpURL]
         guard !url.isEmpty else { return nil }
         let sender = core.configuration[NotificationKeys.smtpFrom]
-        guard Mail.isAddress(sender) else {
+        guard TextRule.acceptsAddress(sender) else {
             throw ConfigurationError("SMTP_FROM must be an address like shop@example.org")
         }
         return MailWorker(

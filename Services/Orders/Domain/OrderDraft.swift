@@ -15,8 +15,6 @@ package struct OrderDraft: Hashable, Sendable {
     package static let linesMax = 100
     package static let quantityMax: Int64 = 10_000
     package static let textMax = 100
-    /// RFC 5321 allows a path of 256 octets with its angle brackets.
-    package static let emailMax = 254
 
     package let customerId: String
     package let email: String?
@@ -60,7 +58,7 @@ package struct OrderDraft: Hashable, Sendable {
             }
         }
         if let email {
-            if !Self.isAddress(email) {
+            if !TextRule.acceptsAddress(email) {
                 found.append(
                     Violation("/email", "Send one address like name@example.org, or leave the field out."))
             } else if CardNumber.appears(in: email) {
@@ -74,21 +72,6 @@ package struct OrderDraft: Hashable, Sendable {
         Violation(
             pointer,
             "This looks like a card number, which is never stored here: send the payment gateway's token.")
-    }
-
-    /// Enough to keep a mail server from choking; whether somebody reads there, only a mail can tell.
-    private static func isAddress(_ text: String) -> Bool {
-        guard TextRule.accepts(text, lengths: 3...emailMax) else { return false }
-        // By scalars: a mark that combines with a bracket makes another character of it, and a mail server still
-        // reads the bracket.
-        let scalars = text.unicodeScalars
-        let parts = scalars.split(separator: "@", omittingEmptySubsequences: false)
-        guard parts.count == 2, let name = parts.first, let host = parts.last else { return false }
-        let forbidden: Set<Unicode.Scalar> = [
-            " ", "<", ">", "(", ")", ",", ";", ":", "\"", "\\", "[", "]",
-        ]
-        return !name.isEmpty && !scalars.contains { forbidden.contains($0) || $0.properties.isWhitespace }
-            && host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { !$0.isEmpty }
     }
 }
 
