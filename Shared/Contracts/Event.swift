@@ -10,6 +10,16 @@ package protocol Event: Codable, Sendable, Equatable {
 
     /// The Kafka key, and `ce_subject`: the order's id, or the SKU on `inventory.stock`.
     var key: String { get }
+
+    /// Refuses values that can't be right, by the bounds of `EventRule`; `EventCoding.decode` asks for it.
+    ///
+    /// - Throws: `ContractError.undecodable`, which names the field and never repeats the value.
+    func validate() throws(ContractError)
+}
+
+extension Event {
+    /// Nothing that could be wrong.
+    package func validate() throws(ContractError) {}
 }
 
 /// An event about one order.

@@ -14,19 +14,22 @@ package enum EventCoding {
         return Array(try encoder.encode(event))
     }
 
-    /// The event in a record's value.
+    /// The event in a record's value, if it can be right.
     ///
     /// - Throws: `ContractError`, which sends the record to the dead letters.
     package static func decode<E: Event>(_ type: E.Type, from value: [UInt8]) throws(ContractError) -> E {
         guard !value.isEmpty else { throw .empty }
         guard value.count <= bytesMax else { throw .tooLarge(bytes: value.count) }
+        let event: E
         do {
-            return try JSONDecoder().decode(type, from: Data(value))
+            event = try JSONDecoder().decode(type, from: Data(value))
         } catch let error as DecodingError {
             throw .undecodable(error.summary)
         } catch {
             throw .undecodable("\(error)")
         }
+        try event.validate()
+        return event
     }
 }
 

@@ -15,6 +15,11 @@ package struct StockReserved: OrderEvent {
         self.total = total
         self.paymentToken = paymentToken
     }
+
+    package func validate() throws(ContractError) {
+        try EventRule.requirePositive(total, "total")
+        try EventRule.requireText(paymentToken, "paymentToken")
+    }
 }
 
 /// At least one line can't be held, so none is.
@@ -61,5 +66,13 @@ package struct ProductStock: Event {
         self.price = price
         self.available = available
         self.version = version
+    }
+
+    package func validate() throws(ContractError) {
+        try EventRule.require(TextRule.acceptsSKU(sku), "sku", "is no SKU")
+        try EventRule.requireText(name, "name", 1...EventRule.nameMax)
+        try EventRule.requirePositive(price, "price")
+        try EventRule.require(available >= 0, "available", "is below 0")
+        try EventRule.require(version, in: 1...EventRule.versionMax, "version")
     }
 }

@@ -20,4 +20,8 @@ package struct NotificationSent: OrderEvent {
         self.customerId = customerId
         self.kind = kind
     }
+
+    package func validate() throws(ContractError) {
+        try EventRule.requireCustomer(customerId, email: nil)
+    }
 }

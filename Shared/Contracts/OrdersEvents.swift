@@ -35,6 +35,17 @@ package struct OrderCreated: OrderEvent {
         self.total = total
         self.paymentToken = paymentToken
     }
+
+    package func validate() throws(ContractError) {
+        try EventRule.requireCustomer(customerId, email: email)
+        try EventRule.requireLines(count: lines.count)
+        for (index, line) in lines.enumerated() {
+            try EventRule.requireLine(index, sku: line.sku, quantity: line.quantity)
+            try EventRule.requirePositive(line.unitPrice, "lines.\(index).unitPrice")
+        }
+        try EventRule.requirePositive(total, "total")
+        try EventRule.requireText(paymentToken, "paymentToken")
+    }
 }
 
 /// Final: the customer gets the goods.
@@ -51,6 +62,11 @@ package struct OrderConfirmed: OrderEvent {
         self.customerId = customerId
         self.email = email
         self.total = total
+    }
+
+    package func validate() throws(ContractError) {
+        try EventRule.requireCustomer(customerId, email: email)
+        try EventRule.requirePositive(total, "total")
     }
 }
 
@@ -90,5 +106,9 @@ package struct OrderCancelled: OrderEvent {
         self.customerId = customerId
         self.email = email
         self.reason = reason
+    }
+
+    package func validate() throws(ContractError) {
+        try EventRule.requireCustomer(customerId, email: email)
     }
 }

@@ -11,6 +11,10 @@ package struct PaymentCaptured: OrderEvent {
         self.orderId = orderId
         self.amount = amount
     }
+
+    package func validate() throws(ContractError) {
+        try EventRule.requirePositive(amount, "amount")
+    }
 }
 
 /// The gateway said no; no money moved.
@@ -18,7 +22,7 @@ package struct PaymentDeclined: OrderEvent {
     package static let topic = Topic.paymentsDeclined
 
     package let orderId: Identifier
-    /// The gateway's code, such as `insufficient_funds`.
+    /// The gateway's code, such as `insufficient_funds`; of any length, since another company chooses it.
     package let reason: String
 
     package init(orderId: Identifier, reason: String) {
@@ -46,5 +50,9 @@ package struct PaymentRefunded: OrderEvent {
     package init(orderId: Identifier, amount: Money) {
         self.orderId = orderId
         self.amount = amount
+    }
+
+    package func validate() throws(ContractError) {
+        try EventRule.requirePositive(amount, "amount")
     }
 }

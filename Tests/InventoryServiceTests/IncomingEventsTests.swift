@@ -39,6 +39,24 @@ struct IncomingEventsTests {
         }
     }
 
+    @Test(
+        arguments: [
+            ("tea", 0, 500, "t"), ("tea", .max, 500, "t"), ("", 1, 500, "t"), ("tea", 1, 0, "t"),
+            ("tea", 1, 500, ""),
+        ] as [(String, Int64, Int64, String)])
+    func `an order that can't be right is refused`(
+        sku: String, quantity: Int64, total: Int64, token: String
+    ) throws {
+        let line = OrderCreated.Line(
+            sku: sku, quantity: quantity, unitPrice: Money(amount: 500, currency: .eur))
+        #expect(throws: ContractError.self) {
+            try message(
+                OrderCreated(
+                    orderId: Self.id, customerId: "alice", email: nil, lines: [line],
+                    total: Money(amount: total, currency: .eur), paymentToken: token))
+        }
+    }
+
     private func message(_ event: some OrderEvent) throws -> ReservationMessage {
         let topic = type(of: event).topic.name
         let envelope = CloudEvent(

@@ -34,6 +34,19 @@ struct IncomingEventsTests {
             ])
     }
 
+    @Test(
+        arguments: [
+            ("", "a@b.org", 1), ("alice", "a\r\nb", 1), ("alice", "a@b.org", 0),
+        ] as [(String, String, Int64)])
+    func `an order that can't be right is refused`(customer: String, email: String, total: Int64) throws {
+        #expect(throws: ContractError.self) {
+            try message(
+                OrderCreated(
+                    orderId: Self.id, customerId: customer, email: email, lines: [],
+                    total: Money(amount: total, currency: .eur), paymentToken: "t"))
+        }
+    }
+
     @Test(arguments: CancellationReason.allCases)
     func `every reason of the contract is one of ours`(_ reason: CancellationReason) {
         #expect(NoticeReason(reason).rawValue == reason.rawValue)

@@ -53,4 +53,13 @@ struct NewOrder: OrderEvent {
     let lines: [Line]
     let total: Money
     let paymentToken: String
+
+    func validate() throws(ContractError) {
+        try EventRule.requireLines(count: lines.count)
+        for (index, line) in lines.enumerated() {
+            try EventRule.requireLine(index, sku: line.sku, quantity: line.quantity)
+        }
+        try EventRule.requirePositive(total, "total")
+        try EventRule.requireText(paymentToken, "paymentToken")
+    }
 }

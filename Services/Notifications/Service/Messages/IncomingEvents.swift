@@ -30,6 +30,11 @@ private struct NewOrder: OrderEvent {
     let customerId: String
     let email: String?
     let total: Money
+
+    func validate() throws(ContractError) {
+        try EventRule.requireCustomer(customerId, email: email)
+        try EventRule.requirePositive(total, "total")
+    }
 }
 
 extension IncomingEvent {
