@@ -134,6 +134,13 @@ struct OrderDraftTests {
                 == ["/lines/0/quantity"])
     }
 
+    @Test(arguments: [0, -5, Int64.min])
+    func `what has no valid price can't be ordered`(price: Int64) {
+        let lines = ["mug", "tea"].map { OrderDraft.Line(sku: $0, quantity: 1) }
+        let prices = ["mug": mug, "tea": Money(amount: price, currency: .eur)]
+        #expect(refusal(draft(lines: lines), prices) == ["#/lines/1/sku"])
+    }
+
     @Test func `an order without lines has no price`() {
         #expect(refusal(draft(lines: []), [:]) == ["/lines"])
     }

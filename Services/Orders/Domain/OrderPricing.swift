@@ -21,14 +21,18 @@ package struct PricedOrder: Hashable, Sendable {
 extension OrderDraft {
     /// The order at today's prices, of which those of the draft's SKUs are enough.
     ///
-    /// - Throws: `RequestRefused` for an unknown SKU, for lines in several currencies, and for a total that
-    ///   no
-    ///   amount can hold. The client is told what to change.
+    /// - Throws: `RequestRefused` for an unknown SKU, for a price below 1, for lines in several currencies, and for a
+    ///   total that no amount can hold. The client is told what to change.
     package func priced(by prices: [String: Money]) throws(RequestRefused) -> PricedOrder {
         let unknown = lines.indices.filter { prices[lines[$0].sku] == nil }
         guard unknown.isEmpty else {
             let wayOut = "Nothing is sold under this SKU; see inventory's GET /v1/products."
             throw RequestRefused(unknown.map { Violation("/lines/\($0)/sku", wayOut) })
+        }
+        let unpriced = lines.indices.filter { (prices[lines[$0].sku]?.amount ?? 0) < 1 }
+        guard unpriced.isEmpty else {
+            let wayOut = "This has no valid price now: order it later, or leave it out."
+            throw RequestRefused(unpriced.map { Violation("#/lines/\($0)/sku", wayOut) })
         }
         var priced: [PricedOrder.Line] = []
         priced.reserveCapacity(lines.count)
