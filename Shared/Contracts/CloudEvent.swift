@@ -54,7 +54,8 @@ extension CloudEvent {
     /// `/shop/SERVICE`, from the part of the type before its dot.
     package var source: String { "/shop/" + type.prefix { $0 != "." } }
 
-    /// Reads the headers of a record; unknown ones are ignored, as the specification asks.
+    /// Reads the headers of a record; unknown ones are ignored, as the specification asks, and so is a trace context of
+    /// no valid form, as W3C asks.
     ///
     /// - Throws: `ContractError`, which sends the record to the dead letters.
     package init(headers: [(name: String, value: [UInt8])]) throws(ContractError) {
@@ -70,11 +71,15 @@ extension CloudEvent {
         guard let id = Identifier(try required("ce_id")) else { throw .badHeader("ce_id") }
         guard let time = Timestamp(try required("ce_time")) else { throw .badHeader("ce_time") }
         guard let version = Int64(value("ce_version") ?? "0") else { throw .badHeader("ce_version") }
+        let subject = value("ce_subject") ?? ""
+        guard TextRule.accepts(subject, lengths: 0...EventRule.textMax) else {
+            throw .badHeader("ce_subject")
+        }
         self.init(
-            id: id, type: try required("ce_type"), time: time, subject: value("ce_subject") ?? "",
+            id: id, type: try required("ce_type"), time: time, subject: subject,
             correlationID: value("ce_correlationid").flatMap { Identifier($0) },
             causationID: value("ce_causationid").flatMap { Identifier($0) },
-            traceparent: value("traceparent"),
+            traceparent: value("traceparent").flatMap { TextRule.acceptsTraceparent($0) ? $0 : nil },
             version: version)
     }
 }

@@ -49,6 +49,17 @@ package enum TextRule {
             }
     }
 
+    /// A W3C trace context of the form that version 00 has.
+    ///
+    /// It travels with every event of an order, so nothing else may come in by that header.
+    package static func acceptsTraceparent(_ text: String) -> Bool {
+        guard text.utf8.count == 55, text.utf8.starts(with: "00-".utf8) else { return false }
+        return text.utf8.enumerated().allSatisfy { index, byte in
+            if index == 2 || index == 35 || index == 52 { return byte == UInt8(ascii: "-") }
+            return (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
+        }
+    }
+
     /// Of an address, in bytes: RFC 5321 allows a path of 256 octets with its angle brackets.
     package static let addressMax = 254
 

@@ -49,6 +49,27 @@ struct CloudEventTests {
         }
     }
 
+    @Test(arguments: [
+        "", "x", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n",
+        "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+        "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", String(repeating: "0", count: 990_000),
+    ])
+    func `a trace context of no valid form is not passed on`(trace: String) throws {
+        var headers = Self.full.headers
+        headers[headers.count - 1].value = trace
+        #expect(try CloudEvent(headers: bytes(headers)).traceparent == nil)
+    }
+
+    @Test func `a subject that is no key of ours is no attribute`() {
+        for subject in [String(repeating: "x", count: 101), "a\nb"] {
+            #expect(throws: ContractError.badHeader("ce_subject")) {
+                try CloudEvent(
+                    headers: bytes(
+                        Self.full.headers.filter { $0.name != "ce_subject" } + [("ce_subject", subject)]))
+            }
+        }
+    }
+
     @Test(arguments: [("ce_specversion", "0.3"), ("ce_id", "7"), ("ce_time", "now"), ("ce_version", "x")])
     func `an attribute that can't be read is named`(name: String, value: String) {
         #expect(throws: ContractError.badHeader(name)) {

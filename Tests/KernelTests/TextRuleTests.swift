@@ -22,6 +22,15 @@ struct TextRuleTests {
         }
     }
 
+    @Test func `a trace context is version 00 of W3C's`() {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        #expect(TextRule.acceptsTraceparent(trace))
+        #expect(!TextRule.acceptsTraceparent(trace.uppercased()))
+        #expect(!TextRule.acceptsTraceparent(trace + "\n"))
+        #expect(!TextRule.acceptsTraceparent(trace.replacing("-01", with: "001")))
+        #expect(!TextRule.acceptsTraceparent(trace.replacing("4b", with: "\u{301}")))
+    }
+
     @Test(arguments: [
         ("a@b", true), ("o'neil+shop@mail.example.org", true), ("a@b.", false), ("a@.b", false),
         ("jörg@example.org", false), (String(repeating: "a", count: 252) + "@b", true),
