@@ -98,11 +98,20 @@ package enum ContractError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .missingHeader(let name): "the header \(name) is missing"
         case .badHeader(let name): "the header \(name) has no valid value"
-        case .unknownType(let type, let topic): "events of type \(type) are not known on \(topic)"
+        case .unknownType(let type, let topic):
+            "events of type \(Self.quoted(type)) are not known on \(topic)"
         case .tooLarge(let bytes): "the value has \(bytes) bytes, more than \(EventCoding.bytesMax)"
         case .empty: "the value is empty"
         case .undecodable(let why): "the value is not this event: \(why)"
         case .keyMismatch: "the key is not the event's order id or SKU"
         }
+    }
+
+    /// The beginning of what somebody else has written.
+    ///
+    /// By scalars, since one character may have any number of them.
+    private static func quoted(_ text: String) -> String {
+        let head = text.unicodeScalars.prefix(100)
+        return head.endIndex < text.endIndex ? "\(Substring(head))…" : text
     }
 }

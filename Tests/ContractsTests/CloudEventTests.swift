@@ -70,6 +70,14 @@ struct CloudEventTests {
         }
     }
 
+    @Test(arguments: ["\u{1}", "e\u{301}", "\u{301}"])
+    func `an unknown type is quoted no further than needed`(piece: String) {
+        let type = String(repeating: piece, count: 85_000)
+        let words = ContractError.unknownType(type, topic: "orders.created").description
+        #expect(words.utf8.count < 300)
+        #expect(words.hasSuffix("are not known on orders.created"))
+    }
+
     @Test(arguments: [("ce_specversion", "0.3"), ("ce_id", "7"), ("ce_time", "now"), ("ce_version", "x")])
     func `an attribute that can't be read is named`(name: String, value: String) {
         #expect(throws: ContractError.badHeader(name)) {
