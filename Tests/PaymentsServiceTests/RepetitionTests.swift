@@ -1,4 +1,5 @@
 import Kernel
+import Observability
 import PaymentsDomain
 import Postgres
 import TestSupport
@@ -60,6 +61,26 @@ struct RepetitionTests {
                 try await house.reaches(.captured, order)
             }
             #expect(gateway.captureKeys == Array(repeating: "\(order):capture", count: 4))
+        }
+    }
+
+    @Test func `an answer that can't be stored is not called none`() async throws {
+        try await PaymentsHouse.with { house in
+            let order = PaymentsHouse.order()
+            let worker = house.worker(ScriptedGateway())
+            try await house.pool.query(
+                PostgresStatement.once("ALTER TABLE posting ADD CONSTRAINT wrong CHECK (amount <> 777)")())
+            try await house.working(worker) {
+                try await house.hear([(order, .reserved("tok_ok", amount: 777))], worker)
+                try await eventually("it is logged") {
+                    house.log.lines.contains {
+                        $0.message == "the gateway's answer can't be stored, asking again"
+                            && $0.level == .error && $0.metadata[LogKey.orderID] == order.description
+                    }
+                }
+            }
+            #expect(!house.log.lines.contains { $0.message.hasPrefix("no answer from the gateway") })
+            #expect(try await house.status(order) == .requested)
         }
     }
 

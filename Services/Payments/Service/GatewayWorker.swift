@@ -108,24 +108,33 @@ final class GatewayWorker: Sendable {
 
     /// Asks once.
     ///
-    /// Without an answer, the call goes back into the queue after a while.
+    /// Without an answer that is stored, the call goes back into the queue after a while.
     private func attempt(_ call: OutstandingCall) async {
+        let answer: PaymentMessage
         do {
-            let answer = try await ask(call)
-            #if FAIL_POINTS
-                FailPoint.gatewayAnswered.reached()
-            #endif
+            answer = try await ask(call)
+        } catch {
+            return await retry(call, "no answer from the gateway, asking again", error)
+        }
+        #if FAIL_POINTS
+            FailPoint.gatewayAnswered.reached()
+        #endif
+        do {
             let next = try await results.submit(GatewayResults.Request(call: call, answer: answer))
             forget(call.id)
             if let next { accept([next], upTo: Self.outstandingMax) }
         } catch {
-            let (attempts, wait) = state.withLock { state in
-                (state.known[call.id]?.attempts ?? 1, state.known[call.id]?.backoff.next() ?? Backoff.longest)
-            }
-            log(call, attempts: attempts, error)
-            try? await Task.sleep(for: wait)
-            requeue(call)
+            await retry(call, "the gateway's answer can't be stored, asking again", error)
         }
+    }
+
+    private func retry(_ call: OutstandingCall, _ what: String, _ error: any Error) async {
+        let (attempts, wait) = state.withLock { state in
+            (state.known[call.id]?.attempts ?? 1, state.known[call.id]?.backoff.next() ?? Backoff.longest)
+        }
+        log(call, what, attempts: attempts, error)
+        try? await Task.sleep(for: wait)
+        requeue(call)
     }
 
     private func ask(_ call: OutstandingCall) async throws(GatewayError) -> PaymentMessage {
@@ -133,7 +142,7 @@ final class GatewayWorker: Sendable {
         return try await call.ask(gateway)
     }
 
-    private func log(_ call: OutstandingCall, attempts: Int, _ error: any Error) {
+    private func log(_ call: OutstandingCall, _ what: String, attempts: Int, _ error: any Error) {
         let level: Logger.Level =
             switch error {
             case GatewayError.timedOut, GatewayError.unavailable:
@@ -141,7 +150,7 @@ final class GatewayWorker: Sendable {
             default: .error
             }
         logger.log(
-            level: level, "no answer from the gateway, asking again",
+            level: level, what,
             metadata: [
                 LogKey.orderID: call.id.orderID.description, LogKey.attempt: "\(attempts)",
                 LogKey.error: "\(call.id.kind.rawValue): \(error)",
