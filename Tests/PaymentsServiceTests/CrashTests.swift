@@ -1,6 +1,8 @@
 import Contracts
 import Kernel
+import Observability
 import PaymentsDomain
+import Postgres
 import TestSupport
 import Testing
 
@@ -49,10 +51,30 @@ struct CrashTests {
             let gateway = ScriptedGateway()
             try await house.hear(
                 [(order, .reserved("tok_ok"))], house.worker(gateway, lease: .zero), crash: true)
-            let calls = try await GatewayCallStore.take(max: 10, lease: .zero, in: house.pool)
+            let calls = try await GatewayCallStore.take(max: 10, lease: .zero, in: house.pool).calls
             #expect(calls.map(\.id) == [OutstandingCall.ID(orderID: order, kind: .capture)])
             #expect(calls.first?.cause?.id != nil)
             #expect(calls.first?.cause?.correlationID == order)
+        }
+    }
+
+    @Test func `a call nobody can read does not keep the others from being made`() async throws {
+        try await PaymentsHouse.with { house in
+            let orders = PaymentsHouse.orders(3)
+            let gateway = ScriptedGateway()
+            let dead = house.worker(gateway, lease: Self.lease)
+            try await house.hear(orders.map { ($0, .reserved("tok_ok")) }, dead, crash: true)
+            let sql = PostgresStatement.once("UPDATE payment SET currency = 'euro' WHERE order_id = $1")
+            try await house.pool.query(sql(orders[1]))
+            let next = house.worker(gateway, lease: Self.lease)
+            try await house.working(next) {
+                try await house.reaches(.captured, orders[0])
+                try await house.reaches(.captured, orders[2])
+            }
+            #expect(
+                house.log.lines.contains {
+                    $0.level == .error && $0.metadata[LogKey.error]?.contains("\(orders[1])") == true
+                })
         }
     }
 

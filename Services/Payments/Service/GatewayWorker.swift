@@ -226,11 +226,15 @@ extension GatewayWorker {
     private func takeOver() async throws {
         let room = state.withLock { Self.outstandingMax - $0.known.count }
         guard room > 0 else { return }
-        let calls = try await GatewayCallStore.take(max: room, lease: lease, in: pool)
+        let (calls, unreadable) = try await GatewayCallStore.take(max: room, lease: lease, in: pool)
+        for error in unreadable {
+            logger.error(
+                "a gateway call can't be made, mend its row", metadata: [LogKey.error: "\(error)"])
+        }
         guard !calls.isEmpty else { return }
         logger.info("gateway calls taken over", metadata: [LogKey.count: "\(calls.count)"])
         accept(calls, upTo: Self.outstandingMax)
-        if calls.count == room { state.withLock { $0.leftOver = true } }
+        if calls.count + unreadable.count == room { state.withLock { $0.leftOver = true } }
     }
 
     /// Holds on to calls that have been out for a while; most are answered before that.

@@ -77,8 +77,21 @@ enum GatewayCallStore {
 
     /// Takes over calls whose lease ran out: those of a process that died, and those this one had no room
     /// for.
-    static func take(max: Int, lease: Duration, in pool: PostgresPool) async throws -> [OutstandingCall] {
-        try await pool.query(take(Int64(max), lease.milliseconds)).map(OutstandingCall.init(row:))
+    ///
+    /// - Returns: the calls, and what is wrong with the others that were taken: one that nobody can read must not keep the
+    ///   rest from being made.
+    static func take(
+        max: Int, lease: Duration, in pool: PostgresPool
+    ) async throws -> (calls: [OutstandingCall], unreadable: [any Error]) {
+        var taken: (calls: [OutstandingCall], unreadable: [any Error]) = ([], [])
+        for row in try await pool.query(take(Int64(max), lease.milliseconds)) {
+            do {
+                taken.calls.append(try OutstandingCall(row: row))
+            } catch {
+                taken.unreadable.append(error)
+            }
+        }
+        return taken
     }
 
     /// Holds on to calls that this process is still asking.
