@@ -64,6 +64,28 @@ struct MailWorkerTests {
         }
     }
 
+    @Test func `a server that was away for long may still say never for an hour`() async throws {
+        try await NotificationsUnderTest.run { notifications in
+            let id = Identifier.fresh()
+            try await notifications.handle([.heard(.created, about: id)], byMail: true)
+            var time = Timestamp.now()
+            func attempts(_ count: Int, answered answer: CurlError) async throws -> [String] {
+                notifications.mailServer.answer(answer)
+                for _ in 0..<count {
+                    time = time.advanced(by: MailWorker.waitMax)
+                    #expect(try await notifications.mails.sendDue(at: time) == 1)
+                }
+                return try await notifications.messages(about: id)
+            }
+            let away = MailWorker.refusalsMax + 5
+            #expect(try await attempts(away, answered: .timedOut) == ["order_received pending 25"])
+            let never = CurlError.refused(code: 535)
+            let last = MailWorker.refusalsMax - 1
+            #expect(try await attempts(last, answered: never) == ["order_received pending 44"])
+            #expect(try await attempts(1, answered: never) == ["order_received refused 45"])
+        }
+    }
+
     @Test func `a customer hears things in the order they happened`() async throws {
         try await NotificationsUnderTest.run { notifications in
             let id = Identifier.fresh()
@@ -123,11 +145,11 @@ struct MailWorkerTests {
 
     @Test func `a server that says never is believed after a while, one that is away is not`() {
         let last = MailWorker.refusalsMax
-        #expect(!MailWorker.isFinal(.refused(code: 535), attempt: last - 1))
-        #expect(MailWorker.isFinal(.refused(code: 550), attempt: last))
-        #expect(!MailWorker.isFinal(.refused(code: 421), attempt: last))
-        #expect(!MailWorker.isFinal(.unreachable("nobody"), attempt: 1000))
-        #expect(!MailWorker.isFinal(.cancelled, attempt: 1000))
+        #expect(!MailWorker.isFinal(.refused(code: 535), refusals: last - 1))
+        #expect(MailWorker.isFinal(.refused(code: 550), refusals: last))
+        #expect(!MailWorker.isFinal(.refused(code: 421), refusals: last))
+        #expect(!MailWorker.isFinal(.unreachable("nobody"), refusals: 1000))
+        #expect(!MailWorker.isFinal(.cancelled, refusals: 1000))
     }
 
     @Test func `waits between attempts double up to five minutes`() {

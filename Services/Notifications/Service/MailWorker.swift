@@ -104,12 +104,13 @@ final class MailWorker: Sendable {
     private func send(_ mail: PendingMail, by transport: any MailTransport, at time: Timestamp) async {
         do {
             guard let failure = await attempt(mail, by: transport) else { return try await markSent(mail) }
-            if Self.isFinal(failure, attempt: mail.attempt) {
+            let refusals = mail.refusals + (failure.isNever ? 1 : 0)
+            if Self.isFinal(failure, refusals: refusals) {
                 try await MailStore.refuse(mail, in: pool)
                 logger.error("mail given up", metadata: metadata(mail, failure))
             } else {
                 let next = time.advanced(by: Self.wait(after: mail.attempt))
-                try await MailStore.postpone(mail, until: next, in: pool)
+                try await MailStore.postpone(mail, until: next, refusals: refusals, in: pool)
                 logger.warning("mail not taken, trying again", metadata: metadata(mail, failure))
             }
         } catch {
@@ -142,11 +143,13 @@ final class MailWorker: Sendable {
 
     /// Whether there is no use in trying again.
     ///
-    /// A server that is away is asked for ever.
-    static func isFinal(_ failure: CurlError, attempt: Int) -> Bool {
+    /// A server that is away is asked for ever, and the time it is away gives nobody the chance to correct a password.
+    ///
+    /// - Parameter refusals: how often a server has said "never" to this mail, this time included.
+    static func isFinal(_ failure: CurlError, refusals: Int) -> Bool {
         switch failure {
         case .invalid: true
-        case .refused where !failure.isRetriable: attempt >= refusalsMax
+        case .refused where failure.isNever: refusals >= refusalsMax
         case .refused, .unreachable, .timedOut, .answerTooLarge, .cancelled, .failed: false
         }
     }
@@ -161,5 +164,12 @@ final class MailWorker: Sendable {
             LogKey.orderID: mail.orderID.description, LogKey.eventType: mail.kind.rawValue,
             LogKey.attempt: "\(mail.attempt)", LogKey.error: "\(reason)",
         ]
+    }
+}
+
+extension CurlError {
+    /// Whether a mail server said that it will never take this mail.
+    fileprivate var isNever: Bool {
+        if case .refused = self { !isRetriable } else { false }
     }
 }

@@ -13,6 +13,8 @@ struct PendingMail: Sendable {
     let version: Int64
     /// How often it was tried, this time included.
     let attempt: Int
+    /// How often a mail server has said "never" to it before.
+    let refusals: Int
 }
 
 /// Rows of `message` that wait for the mail server.
@@ -32,7 +34,8 @@ enum MailStore {
             ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
         UPDATE message SET attempts = attempts + 1, next_attempt_at = $3
         FROM due WHERE message.order_id = due.order_id AND message.kind = due.kind
-        RETURNING message.order_id, message.kind, customer_id, email, text, created_at, version, attempts
+        RETURNING message.order_id, message.kind, customer_id, email, text, created_at, version, attempts,
+            refusals
         """)
 
     private static let sent = PostgresStatement(
@@ -44,7 +47,8 @@ enum MailStore {
     private static let postpone = PostgresStatement(
         "mail.postpone",
         """
-        UPDATE message SET next_attempt_at = $3 WHERE order_id = $1 AND kind = $2 AND status = 'pending'
+        UPDATE message SET next_attempt_at = $3, refusals = $4
+        WHERE order_id = $1 AND kind = $2 AND status = 'pending'
         """)
 
     private static let refuse = PostgresStatement(
@@ -65,9 +69,12 @@ enum MailStore {
         try await transaction.query(sent(mail.orderID, mail.kind.rawValue, time)).affectedRows == 1
     }
 
-    /// Gives the lease back: not before `time`.
-    static func postpone(_ mail: PendingMail, until time: Timestamp, in pool: PostgresPool) async throws {
-        _ = try await pool.query(postpone(mail.orderID, mail.kind.rawValue, time))
+    /// Gives the lease back: not before `time`, and with so many refusals by now.
+    static func postpone(
+        _ mail: PendingMail, until time: Timestamp, refusals: Int, in pool: PostgresPool
+    ) async throws {
+        _ = try await pool.query(
+            postpone(mail.orderID, mail.kind.rawValue, time, Int32(clamping: refusals)))
     }
 
     /// Gives up on a mail that no server will take.
@@ -85,6 +92,6 @@ extension PendingMail {
         self.init(
             orderID: orderID, kind: kind, customerID: try row.string(2), address: try row.string(3),
             text: try row.string(4), createdAt: try row.timestamp(5), version: try row.int64(6),
-            attempt: Int(try row.int32(7)))
+            attempt: Int(try row.int32(7)), refusals: Int(try row.int32(8)))
     }
 }

@@ -38,4 +38,10 @@ let notificationMigrations: [Migration] = [
     outboxTicksInOrder(number: 4),
     outboxWithoutVacuum(number: 5),
     outboxTicksWhileNeeded(number: 6),
+    Migration(
+        number: 7, name: "refusals",
+        sql: """
+            -- How often a mail server has said "never": `attempts` counts those it didn't answer as well.
+            ALTER TABLE message ADD COLUMN refusals integer NOT NULL DEFAULT 0;
+            """),
 ]
