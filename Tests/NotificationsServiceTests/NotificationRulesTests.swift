@@ -1,3 +1,4 @@
+import Curl
 import Kernel
 import Messaging
 import NotificationsDomain
@@ -29,6 +30,21 @@ struct NotificationRulesTests {
 
     @Test func `every rule is tried`() {
         #expect(Breach.untried(notificationRules, by: Self.breaches) == [])
+    }
+
+    @Test func `a mail that waits for an earlier one which is put off is not overdue`() async throws {
+        try await NotificationsUnderTest.run { notifications in
+            let id = Identifier.fresh()
+            try await notifications.handle([.heard(.created, about: id)], byMail: true)
+            notifications.mailServer.answer(.timedOut)
+            #expect(try await notifications.mails.sendDue(at: .now()) == 1)
+            try await notifications.handle([.heard(.confirmed, about: id)], byMail: true)
+            let sql = """
+                UPDATE message SET next_attempt_at = now() - interval '16 minutes' WHERE kind = 'order_confirmed'
+                """
+            try await notifications.pool.query(PostgresStatement.once(sql)())
+            #expect(try await notifications.pool.configuration.violations(of: Self.rules) == [])
+        }
     }
 
     @Test(arguments: breaches) func `what was tampered with is noticed`(_ breach: Breach) async throws {

@@ -21,11 +21,13 @@ let notificationRules: [ReconcilerRule] = [
                 AND status = 'sent'
             """),
     ReconcilerRule(
-        // One that a mail server refuses for now is put off each time, so it isn't overdue.
+        // One that a mail server refuses for now is put off each time, so it isn't overdue, nor is what waits for it.
         "S6", says: "no mail is overdue for a quarter of an hour",
         sql: """
             SELECT order_id::text, format('the mail %s is due since %s', kind, next_attempt_at) FROM message
-            WHERE status = 'pending' AND next_attempt_at < now() - interval '15 minutes'
+            WHERE status = 'pending' AND next_attempt_at < now() - interval '15 minutes' AND NOT EXISTS (
+                SELECT FROM message AS earlier WHERE earlier.order_id = message.order_id
+                    AND earlier.status = 'pending' AND earlier.version < message.version)
             ORDER BY next_attempt_at LIMIT \(Reconciler.pageSize)
             """),
 ]
