@@ -15,7 +15,8 @@ package struct CloudEvent: Sendable, Equatable {
     package var subject: String
     /// The order whose dance this belongs to; nil where none does.
     package var correlationID: Identifier?
-    /// The `id` of the event that caused this one; nil where a person or a clock did.
+    /// The `id` of the event that caused this one; nil where a person or a clock did, and in `notifications.sent` of a
+    /// mail, which goes out long after its cause was heard.
     package var causationID: Identifier?
     /// W3C trace context of the transaction that wrote the event.
     package var traceparent: String?
