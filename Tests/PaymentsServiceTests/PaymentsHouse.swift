@@ -161,7 +161,7 @@ extension PaymentsHouse {
             """)
         let entries = try await pool.query(query(orders)).map { row in
             try LedgerEntry(
-                orderId: try row.identifier(0), kind: #require(Posting.Kind(rawValue: try row.string(1))),
+                orderID: try row.identifier(0), kind: #require(Posting.Kind(rawValue: try row.string(1))),
                 account: #require(LedgerEntry.Account(rawValue: try row.string(2))),
                 amount: Money(amount: try row.int64(3), currency: #require(Currency(try row.string(4)))))
         }

@@ -7,13 +7,13 @@ package import Kernel
 package struct LedgerEntry: Hashable, Sendable {
     package enum Account: String, Hashable, Sendable, CaseIterable { case gateway, customer }
 
-    package let orderId: Identifier
+    package let orderID: Identifier
     package let kind: Posting.Kind
     package let account: Account
     package let amount: Money
 
-    package init(orderId: Identifier, kind: Posting.Kind, account: Account, amount: Money) {
-        self.orderId = orderId
+    package init(orderID: Identifier, kind: Posting.Kind, account: Account, amount: Money) {
+        self.orderID = orderID
         self.kind = kind
         self.account = account
         self.amount = amount
@@ -32,7 +32,7 @@ package struct Posting: Hashable, Sendable {
 
     package static func refund(_ amount: Money) -> Posting { Posting(kind: .refund, amount: amount) }
 
-    package func entries(for orderId: Identifier) -> [LedgerEntry] {
+    package func entries(for orderID: Identifier) -> [LedgerEntry] {
         let sign: Int64 =
             switch kind {
             case .capture: 1
@@ -40,7 +40,7 @@ package struct Posting: Hashable, Sendable {
             }
         func entry(_ account: LedgerEntry.Account, _ amount: Int64) -> LedgerEntry {
             LedgerEntry(
-                orderId: orderId, kind: kind, account: account,
+                orderID: orderID, kind: kind, account: account,
                 amount: Money(amount: amount, currency: self.amount.currency))
         }
         return [entry(.gateway, sign * amount.amount), entry(.customer, -sign * amount.amount)]
@@ -88,39 +88,39 @@ package enum Ledger {
             }
             half = nil
             let posting = try posting(first, entry)
-            try post(posting, entry.orderId, to: &balances[entry.orderId, default: LedgerBalance()])
+            try post(posting, entry.orderID, to: &balances[entry.orderID, default: LedgerBalance()])
         }
-        if let half { throw .unbalanced(half.orderId) }
+        if let half { throw .unbalanced(half.orderID) }
         return balances
     }
 
     /// The posting of which two neighbours are the entries.
     private static func posting(_ one: LedgerEntry, _ other: LedgerEntry) throws(LedgerError) -> Posting {
         let sums = try? one.amount.adding(other.amount)
-        guard one.orderId == other.orderId, one.kind == other.kind, one.account != other.account,
+        guard one.orderID == other.orderID, one.kind == other.kind, one.account != other.account,
             sums?.amount == 0
-        else { throw .unbalanced(one.orderId) }
+        else { throw .unbalanced(one.orderID) }
         let gateway = one.account == .gateway ? one.amount : other.amount
         let amount: Int64 =
             switch one.kind {
             case .capture: gateway.amount
             case .refund: -gateway.amount
             }
-        guard amount > 0 else { throw .notPositive(one.orderId) }
+        guard amount > 0 else { throw .notPositive(one.orderID) }
         return Posting(kind: one.kind, amount: Money(amount: amount, currency: gateway.currency))
     }
 
     private static func post(
-        _ posting: Posting, _ orderId: Identifier, to balance: inout LedgerBalance
+        _ posting: Posting, _ orderID: Identifier, to balance: inout LedgerBalance
     ) throws(LedgerError) {
         switch posting.kind {
         case .capture:
-            guard balance.captured == nil else { throw .postedTwice(orderId, .capture) }
+            guard balance.captured == nil else { throw .postedTwice(orderID, .capture) }
             balance.captured = posting.amount
         case .refund:
-            guard let captured = balance.captured else { throw .refundWithoutCapture(orderId) }
-            guard balance.refunded == nil else { throw .postedTwice(orderId, .refund) }
-            guard captured == posting.amount else { throw .refundOfAnotherAmount(orderId) }
+            guard let captured = balance.captured else { throw .refundWithoutCapture(orderID) }
+            guard balance.refunded == nil else { throw .postedTwice(orderID, .refund) }
+            guard captured == posting.amount else { throw .refundOfAnotherAmount(orderID) }
             balance.refunded = posting.amount
         }
     }
