@@ -44,7 +44,8 @@ let overload = Experiment(
     let sold = try await shop.books.stock("hot")
     let asked = try await shop.books.number(
         "SELECT count(*) FROM orders.orders WHERE created_at > \(flood.sql)")
-    let p99 = try await shop.books.number(
+    let taken = Int64(1000 * percentile(99, of: load.took))
+    let ended = try await shop.books.number(
         """
         SELECT coalesce((extract(epoch FROM percentile_disc(0.99) WITHIN GROUP (ORDER BY updated_at - created_at))
             * 1000)::bigint, 0) FROM orders.orders WHERE created_at > \(flood.sql)
@@ -53,7 +54,8 @@ let overload = Experiment(
     trial.report.fault(load.refusedAfter.count + Int(soldOut))
     trial.report.tally.count("buyers taken", Int(asked))
     trial.report.tally.count("sold of the one product", Int(sold.sold))
-    trial.report.tally.count("ms from POST to end, p99", Int(p99))
+    trial.report.tally.count("ms to be taken, p99", Int(taken))
+    trial.report.tally.count("ms from being written to the end, p99", Int(ended))
     trial.report.tally.count("ms to be refused, p99", Int(1000 * percentile(99, of: load.refusedAfter)))
     let goodput = Double(asked) / seconds
     trial.report.tally.count("% of the capacity in the flood", Int(100 * goodput / capacity))
@@ -61,7 +63,9 @@ let overload = Experiment(
     guard !trial.options.isQuick else { return }
     trial.report.expect(goodput >= 0.8 * capacity, "\(goodput) orders/s in the flood, \(capacity) before")
     trial.report.expect(percentile(99, of: load.refusedAfter) < 0.05, "a refusal took 50 ms or more")
-    trial.report.expect(p99 < 5000, "one order in a hundred took \(p99) ms")
+    trial.report.expect(
+        taken + ended < 5000, "one order in a hundred took \(taken) ms to be taken, or \(ended) ms from there"
+    )
     trial.report.expect(
         trial.report.tally["ms that an event waited for the relay, at most"] < 1000,
         "an event waited a second for the relay")
