@@ -23,8 +23,8 @@ package final class Readiness: Sendable {
         var checks: [(name: String, check: Check)] = []
         /// The last look, or the one that is under way.
         var look: Task<Findings, Never>?
-        /// Nil while the look is under way.
-        var lookedAt: ContinuousClock.Instant?
+        /// Until when all was found well; nil while the look is under way.
+        var holdsUntil: ContinuousClock.Instant?
     }
 
     /// A check that takes longer is cancelled and counts as failed.
@@ -33,7 +33,8 @@ package final class Readiness: Sendable {
     private let state = Mutex(State())
     private let lookInterval: Duration
 
-    /// - Parameter lookInterval: how long what was found is told to all who ask.
+    /// - Parameter lookInterval: how long it is told to all who ask that all is well. That it isn't is told to those who
+    ///   asked meanwhile, since at a start whoever asks next waits for the change.
     package init(lookInterval: Duration = .seconds(1)) { self.lookInterval = lookInterval }
 
     /// Adds a check; it should cost little and must heed cancellation.
@@ -66,19 +67,20 @@ package final class Readiness: Sendable {
         return [("service", own)] + found
     }
 
-    /// The look that is under way or was made a moment ago, else a new one.
+    /// The look that is under way or has found all well a moment ago, else a new one.
     ///
     /// Its task is not structured: it is shared, and whoever asked first may leave first. `checkDeadline` ends it.
     private func currentLook(_ state: inout State) -> Task<Findings, Never> {
-        if let look = state.look, state.lookedAt.map({ .now < $0 + lookInterval }) ?? true { return look }
+        if let look = state.look, state.holdsUntil.map({ .now < $0 }) ?? true { return look }
         let checks = state.checks
         let look = Task {
             let found = await Readiness.look(checks)
-            self.state.withLock { $0.lookedAt = .now }
+            let isWell = found.allSatisfy { $0.finding == .ok }
+            self.state.withLock { $0.holdsUntil = isWell ? .now + self.lookInterval : .now }
             return found
         }
         state.look = look
-        state.lookedAt = nil
+        state.holdsUntil = nil
         return look
     }
 

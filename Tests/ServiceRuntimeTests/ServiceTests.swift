@@ -59,6 +59,15 @@ struct ReadinessTests {
         #expect(await readiness.findings().first?.finding == .bad("stopping"))
     }
 
+    @Test func `that all is well by now is seen at once`() async {
+        let isThere = Atomic(false)
+        let readiness = Readiness(lookInterval: .seconds(600))
+        readiness.add("consumer group") { isThere.load(ordering: .relaxed) ? .ok : .bad("not in it") }
+        #expect(await readiness.findings().last?.finding == .bad("not in it"))
+        isThere.store(true, ordering: .relaxed)
+        #expect(await readiness.findings().last?.finding == .ok)
+    }
+
     @Test func `what was found is forgotten`() async {
         let looks = Atomic<Int>(0)
         let readiness = Readiness(lookInterval: .zero)
