@@ -24,15 +24,11 @@ extension OrderDraft {
     /// - Throws: `RequestRefused` for an unknown SKU, for a price below 1, for lines in several currencies, and for a
     ///   total that no amount can hold. The client is told what to change.
     package func priced(by prices: [String: Money]) throws(RequestRefused) -> PricedOrder {
-        let unknown = lines.indices.filter { prices[lines[$0].sku] == nil }
-        guard unknown.isEmpty else {
-            let wayOut = "Nothing is sold under this SKU; see inventory's GET /v1/products."
-            throw RequestRefused(unknown.map { Violation("/lines/\($0)/sku", wayOut) })
+        try refuseLines("Nothing is sold under this SKU; see inventory's GET /v1/products.") {
+            prices[$0.sku] == nil
         }
-        let unpriced = lines.indices.filter { (prices[lines[$0].sku]?.amount ?? 0) < 1 }
-        guard unpriced.isEmpty else {
-            let wayOut = "This has no valid price now: order it later, or leave it out."
-            throw RequestRefused(unpriced.map { Violation("#/lines/\($0)/sku", wayOut) })
+        try refuseLines("This has no valid price now: order it later, or leave it out.") {
+            (prices[$0.sku]?.amount ?? 0) < 1
         }
         var priced: [PricedOrder.Line] = []
         priced.reserveCapacity(lines.count)
@@ -49,6 +45,14 @@ extension OrderDraft {
         }
         guard let total else { throw RequestRefused([Violation("/lines", "Order at least one line.")]) }
         return PricedOrder(lines: priced, total: total)
+    }
+
+    /// - Throws: `RequestRefused`, which names all lines that are at fault.
+    private func refuseLines(_ wayOut: String, where isAtFault: (Line) -> Bool) throws(RequestRefused) {
+        let found = lines.indices.filter { isAtFault(lines[$0]) }
+        guard found.isEmpty else {
+            throw RequestRefused(found.map { Violation("/lines/\($0)/sku", wayOut) })
+        }
     }
 
     private static func violation(of error: MoneyError, line: Int) -> Violation {
