@@ -32,9 +32,7 @@ extension HTTPRequest {
         }
         return wait
     }
-}
 
-extension HTTPRequest {
     /// Tells the server that the work is done and the handler only waits for something better to answer.
     ///
     /// From here on it has time for the wait, and doesn't count as a request that is being handled. It may be

@@ -23,7 +23,7 @@ package struct Route: Sendable {
         /// Reading, which has places of its own, half of `requestsInFlightMax`: it takes none from those who change
         /// something, nor they from it.
         case reading
-        /// Health checks and metrics: never refused.
+        /// Health checks: never refused.
         case vital
     }
 

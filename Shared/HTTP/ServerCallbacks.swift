@@ -45,7 +45,7 @@ let connectionCallback: MHD_NotifyConnectionCallback = { context, connection, _,
 
 /// The path alone, where a client sent all of the address (RFC 9112, section 3.2.2).
 private func withoutServer(_ target: String) -> String {
-    guard
+    guard !target.hasPrefix("/"),
         let scheme = ["http://", "https://"].first(where: { target.prefix($0.count).equalsIgnoringCase($0) })
     else { return target }
     let rest = target.dropFirst(scheme.count)
