@@ -44,7 +44,7 @@ struct DeadLetter: Sendable {
                 letters.map(\.record.offset), letters.map(\.record.key), letters.map(\.headersJSON),
                 letters.map(\.record.value), letters.map(\.errorClass), letters.map(\.error)))
         let fresh = try Set(
-            result.map { try "\($0.string(0))/\($0.int32(1))@\($0.int64(2))" })
+            result.map { try position($0.string(0), $0.int32(1), $0.int64(2)) })
         return letters.filter { fresh.contains($0.record.position) }
     }
 
@@ -77,6 +77,10 @@ extension String {
 }
 
 extension KafkaRecord {
-    /// `topic/partition@offset`.
-    var position: String { "\(topic)/\(partition)@\(offset)" }
+    var position: String { Messaging.position(topic, partition, offset) }
+}
+
+/// `topic/partition@offset`.
+private func position(_ topic: String, _ partition: Int32, _ offset: Int64) -> String {
+    "\(topic)/\(partition)@\(offset)"
 }

@@ -11,7 +11,8 @@ struct OutboxRetention: Sendable {
     let keep: Duration
     let logger: Logger
 
-    private static let extend = PostgresStatement("outbox.extend", "SELECT outbox_extend()")
+    /// Safe to call from anywhere, at any time.
+    static let extend = PostgresStatement("outbox.extend", "SELECT outbox_extend()")
 
     private static let drop = PostgresStatement(
         "outbox.drop", "SELECT outbox_drop($1, make_interval(secs => $2::bigint))")

@@ -30,8 +30,6 @@ package enum Rewind {
         RETURNING snapshot::text
         """)
 
-    private static let extend = PostgresStatement("outbox.extend_for_rewind", "SELECT outbox_extend()")
-
     /// Cursors of another server's transactions: the places of other clusters are lost with it.
     private static let foreignCursors = PostgresStatement(
         "outbox_cursor.forget_foreign",
@@ -89,7 +87,7 @@ package enum Rewind {
         cluster: String, to time: Timestamp?, on connection: PostgresConnection
     ) async throws -> String {
         // Each by itself is safe to repeat.
-        for statement in [extend(), foreignCursors(cluster), foreignTicks(), renumber()] {
+        for statement in [OutboxRetention.extend(), foreignCursors(cluster), foreignTicks(), renumber()] {
             try await connection.query(statement)
         }
         let result = try await connection.query(toStart(cluster, time))
