@@ -30,7 +30,7 @@ settings() {
     : "${POSTGRES_PORT:=5433}" "${KAFKA_PORT:=9092}"
     # These are for `shop setup`, and for no service.
     export -n {ORDERS,INVENTORY,PAYMENTS,NOTIFICATIONS,GATEWAY}_DATABASE_PASSWORD
-    mkdir -p "$state"/{run,log,secrets} 2> /dev/null && [[ -w $state/run && -w $state/log ]] ||
+    { mkdir -p "$state"/{run,log,secrets} 2> /dev/null && [[ -w $state/run && -w $state/log ]]; } ||
         fail "can't write to $state: is it another user's, or the disk full?"
     chmod 700 "$state/secrets"
 }
