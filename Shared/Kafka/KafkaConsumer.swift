@@ -29,6 +29,8 @@ package actor KafkaConsumer {
     private let bytesMax: Int
     private var isClosed = false
     private var reader = RecordReader()
+    /// Held from joining to leaving; see `join`.
+    private var handles: [OpaquePointer] = []
     /// An error that came behind records; thrown by the next poll.
     private var pendingError: KafkaError?
     /// When to join anew, because this member has nothing of some topic.
@@ -77,9 +79,13 @@ package actor KafkaConsumer {
     /// comes under the same instance id within a session (KAFKA-13435). A member that has nothing of some topic therefore
     /// leaves and joins anew, after 3 s, 6 s and 12 s; then it takes it that there are more members than partitions.
     ///
+    /// The library learns where a topic's partitions are while it has a handle of the topic. Where assigning makes the first
+    /// one, the question for a partition's beginning may come before its broker knows of it, and is put off for half a second.
+    ///
     /// - Throws: `.closed`.
     package func join() throws(KafkaError) {
         guard !isClosed else { throw .closed }
+        if handles.isEmpty { handles = topics.compactMap { rd_kafka_topic_new(client.pointer, $0, nil) } }
         try subscribe(client, topics)
     }
 
@@ -160,6 +166,7 @@ extension KafkaConsumer {
         guard !isClosed else { return }
         isClosed = true
         rd_kafka_consumer_close(client.pointer)
+        for handle in handles { rd_kafka_topic_destroy(handle) }
         wakeUp.retire()
         await client.end()
     }

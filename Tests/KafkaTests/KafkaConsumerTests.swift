@@ -77,6 +77,33 @@ struct KafkaConsumerTests {
         }
     }
 
+    @Test func `new consumers know where to ask for the beginning of their partitions`() async throws {
+        try await MockTest.run { test in
+            var configuration = test.configuration
+            configuration.securitySettings["debug"] = "topic"
+            let traced = configuration
+            let logger = Logger(label: "test", level: .trace, handler: test.recorder)
+            try await test.withProducer { _ = try await $0.send([test.record(0)]) }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<40 {
+                    group.addTask {
+                        let consumer = try KafkaConsumer(
+                            configuration: traced, group: "group-\(number)", instanceID: nil,
+                            topics: [test.topic], logger: logger)
+                        try await consumer.join()
+                        #expect(try await consumer.collect { !$0.isEmpty }.count == 1)
+                        await consumer.close()
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(test.recorder.errors(containing: "Start fetch for") > 0, "the library says what it does")
+            #expect(
+                test.recorder.errors(containing: "timed offset query") == 0,
+                "librdkafka puts it off for half a second")
+        }
+    }
+
     @Test func `nothing comes before positions are given`() async throws {
         try await MockTest.run(partitions: 1) { test in
             try await test.withProducer { _ = try await $0.send([test.record(0)]) }

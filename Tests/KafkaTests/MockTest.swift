@@ -15,6 +15,13 @@ final class LogRecorder: LogHandler {
     func count(atLeast level: Logger.Level, _ message: String) -> Int {
         recorded.withLock { lines in lines.filter { $0.level >= level && $0.message == message }.count }
     }
+
+    /// How many lines tell of an error, or of what the library says of itself, with these words.
+    func errors(containing words: String) -> Int {
+        recorded.withLock { lines in
+            lines.filter { $0.metadata[LogKey.error]?.contains(words) ?? false }.count
+        }
+    }
 }
 
 /// A mock cluster with one topic, and the clients of a test.
