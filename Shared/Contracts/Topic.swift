@@ -66,6 +66,11 @@ extension Topic {
         all.filter { $0.consumers.contains(service) }
     }
 
+    /// The topics a service writes, in the table's order.
+    package static func published(by service: String) -> [Topic] {
+        all.filter { $0.publisher == service }
+    }
+
     private static func order(_ name: String, to consumers: [String]) -> Topic {
         Topic(
             name: name, key: .orderID, retention: .days(7),

@@ -28,6 +28,9 @@ final class Exchange: Sendable {
         var task: Task<Void, Never>?
         var deadline: ContinuousClock.Instant
         var isCancelled = false
+        /// When the handler began to work, and when it began to only wait.
+        var begun: ContinuousClock.Instant?
+        var waiting: ContinuousClock.Instant?
     }
 
     private enum Phase {
@@ -52,9 +55,11 @@ final class Exchange: Sendable {
     func suspend(deadlineAfter time: Duration) -> HTTPRequest {
         let request = self.request
         self.request.body = []
+        let now = ContinuousClock.now
         state.withLock { state in
             state.phase = .running
-            state.deadline = .now + time
+            state.begun = now
+            state.deadline = now + time
         }
         // Before there is anyone to answer: a resume that overtook the suspension would be lost.
         MHD_suspend_connection(connection)
@@ -77,11 +82,17 @@ final class Exchange: Sendable {
         if !isWanted { task.cancel() }
     }
 
-    /// Gives the handler more time to answer.
-    func extendDeadline(to deadline: ContinuousClock.Instant) {
+    /// Gives the handler more time to answer, for most of which it only waits.
+    func beginWait(at now: ContinuousClock.Instant, deadline: ContinuousClock.Instant) {
         state.withLock { state in
+            state.waiting = now
             if case .running = state.phase { state.deadline = deadline }
         }
+    }
+
+    /// How long the handler has worked, up to where it only waits; nil for a request that didn't reach it.
+    func work(at now: ContinuousClock.Instant) -> Duration? {
+        state.withLock { state in state.begun.map { $0.duration(to: state.waiting ?? now) } }
     }
 
     /// Takes the answer and wakes the connection; all but the first answer are dropped.
@@ -165,6 +176,9 @@ final class ExchangeTable: Sendable {
     }
 
     var count: Int { table.withLock { $0.count } }
+
+    /// How many of them only wait.
+    var waiting: Int { table.withLock { $0.waiting.count } }
 
     /// Whether there is a place for an exchange where `max` of ordinary importance may be at work.
     func hasRoom(for exchange: Exchange, max: Int) -> Bool {

@@ -24,8 +24,12 @@ package final class HTTPServer: Sendable {
         let sweep: Task<Void, Never>
     }
 
-    package init(configuration: HTTPServerConfiguration, router: Router, logger: Logger) {
-        self.core = ServerCore(configuration: configuration, router: router)
+    /// - Parameter metrics: where requests are counted; unless told otherwise, where nobody reads.
+    package init(
+        configuration: HTTPServerConfiguration, router: Router,
+        metrics: PrometheusCollectorRegistry = PrometheusCollectorRegistry(), logger: Logger
+    ) {
+        self.core = ServerCore(configuration: configuration, router: router, metrics: metrics)
         self.logger = logger
     }
 
@@ -36,7 +40,7 @@ package final class HTTPServer: Sendable {
     package var connectionsOpen: Int { core.connections.count }
 
     /// Requests refused because there was too much to do.
-    package var requestsShedTotal: Int { core.shedTotal.load(ordering: .relaxed) }
+    package var requestsShedTotal: Int { core.metrics.shed.value }
 
     /// Starts to listen.
     ///

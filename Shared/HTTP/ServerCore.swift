@@ -1,4 +1,5 @@
 import CMicroHTTPD
+import Observability
 import Synchronization
 
 /// What the daemon's thread does with a request: the access handler of libmicrohttpd, and nothing of starting
@@ -13,14 +14,15 @@ final class ServerCore: Sendable {
     let connections: ConnectionTable
     let linger = Linger()
     let isDraining = Atomic<Bool>(false)
-    let shedTotal = Atomic<Int>(0)
+    let metrics: HTTPMetrics
     /// The bytes of all bodies and answers that are here; only the daemon's thread changes it.
     private let bytesHeld = Atomic<Int>(0)
 
-    init(configuration: HTTPServerConfiguration, router: Router) {
+    init(configuration: HTTPServerConfiguration, router: Router, metrics: PrometheusCollectorRegistry) {
         self.configuration = configuration
         self.router = router
         self.connections = ConnectionTable(connectionsMax: configuration.connectionsMax)
+        self.metrics = HTTPMetrics(metrics, exchanges: exchanges, connections: connections)
     }
 
     /// The first call: whatever the headers alone give a reason to refuse is refused here.
@@ -87,7 +89,8 @@ final class ServerCore: Sendable {
     /// the last to come find one.
     private func beginWait(_ exchange: Exchange, _ wait: WaitPreference) {
         guard exchanges.beginWait(exchange) else { return }
-        exchange.extendDeadline(to: .now + wait.duration + configuration.handlerDeadline)
+        let now = ContinuousClock.now
+        exchange.beginWait(at: now, deadline: now + wait.duration + configuration.handlerDeadline)
         exchanges.endLongestWait(beyond: configuration.requestsWaitingMax)?.cancel()
     }
 
@@ -110,7 +113,7 @@ final class ServerCore: Sendable {
     }
 
     private func overload() -> Problem {
-        shedTotal.add(1, ordering: .relaxed)
+        metrics.shed.increment()
         return .unavailable("There is too much to do at once. Try again in a second.")
     }
 
@@ -137,6 +140,7 @@ final class ServerCore: Sendable {
     /// socket, and the connection is closed.
     private func refuseAmidBody(_ exchange: Exchange, _ problem: Problem) -> MHD_Result {
         exchange.mustLinger = true
+        count(problem.status, exchange, at: .now)
         linger.send(problem.response, to: shop_http_socket(exchange.connection))
         return .NO
     }
@@ -145,8 +149,10 @@ final class ServerCore: Sendable {
         // Refusals are short, and one must be left to give.
         let isHeld = wanted.body.count <= 1024 || hold(wanted.body.count, for: exchange)
         let response = isHeld ? wanted : overload().response
-        let deadline = ContinuousClock.now + configuration.answerDeadline
-        connections.isBusy(shop_http_socket(exchange.connection), until: deadline)
+        let now = ContinuousClock.now
+        count(response.status, exchange, at: now)
+        connections.isBusy(
+            shop_http_socket(exchange.connection), until: now + configuration.answerDeadline)
         let answer = response.body.withUnsafeBytes { bytes in
             // The library only reads from the buffer, and copies it before it returns.
             MHD_create_response_from_buffer(
@@ -157,6 +163,11 @@ final class ServerCore: Sendable {
         for (name, value) in response.headers.fields { MHD_add_response_header(answer, name, value) }
         if isDraining.load(ordering: .relaxed) { MHD_add_response_header(answer, "Connection", "close") }
         return MHD_queue_response(exchange.connection, UInt32(response.status), answer)
+    }
+
+    private func count(_ status: Int, _ exchange: Exchange, at now: ContinuousClock.Instant) {
+        metrics.answered(
+            exchange.request.method, exchange.route?.pattern, status: status, after: exchange.work(at: now))
     }
 }
 

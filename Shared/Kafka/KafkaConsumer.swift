@@ -1,6 +1,7 @@
 import BlockingIO
 import CRDKafka
 package import Observability
+import Synchronization
 
 /// A member of a consumer group whose offsets are kept by the caller.
 ///
@@ -27,6 +28,8 @@ package actor KafkaConsumer {
     private let wakeUp: WakeUp
     private let topics: [String]
     private let bytesMax: Int
+    /// Whether the client may be asked from any thread: not while it is destroyed, nor after.
+    private let isOpen = Mutex(true)
     private var isClosed = false
     private var reader = RecordReader()
     /// Held from joining to leaving; see `join`.
@@ -141,6 +144,24 @@ package actor KafkaConsumer {
         noteCommit(rd_kafka_commit(client.pointer, list, 1), client.context)
     }
 
+    /// The end of each partition as the last answer to a fetch had it; without those that nothing has been fetched from.
+    ///
+    /// Asks no broker and waits for nothing, not even for a poll under way.
+    package nonisolated func knownEnds(
+        of partitions: some Collection<TopicPartition>
+    ) -> [TopicPartition: Int64] {
+        isOpen.withLock { isOpen in
+            guard isOpen else { return [:] }
+            return partitions.reduce(into: [:]) { ends, partition in
+                var (low, high) = (Int64(-1), Int64(-1))
+                let code = rd_kafka_get_watermark_offsets(
+                    client.pointer, partition.topic, partition.partition, &low, &high)
+                // A negative end is one that isn't known.
+                if code == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 { ends[partition] = high }
+            }
+        }
+    }
+
     /// The id of the cluster, which says whether durable offsets belong to it.
     ///
     /// - Throws: `.timedOut` when no broker answers; try again.
@@ -168,6 +189,7 @@ extension KafkaConsumer {
         rd_kafka_consumer_close(client.pointer)
         for handle in handles { rd_kafka_topic_destroy(handle) }
         wakeUp.retire()
+        isOpen.withLock { $0 = false }
         await client.end()
     }
 

@@ -31,16 +31,27 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
     private let logger: Logger
     private let stop = StopFlag()
     private let assigned = Atomic(false)
+    private let metrics: ConsumerMetrics
+    /// Where the member that is in the group stands.
+    private let place = Mutex<Place?>(nil)
+
+    private struct Place {
+        let consumer: KafkaConsumer
+        let claims: [TopicPartition: ConsumerOffsets.Claim]
+    }
 
     /// - Parameters:
     ///   - service: names the consumer group and the topics, by the table in `Topic`.
     ///   - instanceID: makes the membership static, so that a restarted process resumes at once; nil for a dynamic one.
+    ///   - metrics: where records are counted; unless told otherwise, where nobody reads.
     package init(
         service: String, handler: Handler, pool: PostgresPool, kafka: KafkaConfiguration, instanceID: String?,
-        policy: KafkaCluster.Policy, relay: OutboxRelay, logger: Logger
+        policy: KafkaCluster.Policy, relay: OutboxRelay,
+        metrics: PrometheusCollectorRegistry = PrometheusCollectorRegistry(), logger: Logger
     ) {
         self.service = service
         self.topics = Topic.consumed(by: service)
+        self.metrics = ConsumerMetrics(topics, in: metrics)
         self.handler = handler
         self.pool = pool
         self.kafka = kafka
@@ -48,6 +59,21 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
         self.policy = policy
         self.relay = relay
         self.logger = logger
+        metrics.makeGauges(
+            name: "kafka_consumergroup_lag",
+            help: "Records of a partition that this member has not handled yet, as of the last fetch."
+        ) { [weak self] in self?.lag ?? [] }
+    }
+
+    private var lag: [(labels: PrometheusCollectorRegistry.Labels, value: Double)] {
+        guard let place = place.withLock({ $0 }) else { return [] }
+        return place.consumer.knownEnds(of: place.claims.keys).map { partition, end in
+            let labels = [
+                ("consumergroup", service), ("topic", partition.topic),
+                ("partition", "\(partition.partition)"),
+            ]
+            return (labels, Double(max(0, end - (place.claims[partition]?.next ?? 0))))
+        }
     }
 
     /// Whether the group has given this member its first partitions, or said that there are none for it, and no cluster was
@@ -125,6 +151,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
         var claims: [TopicPartition: ConsumerOffsets.Claim] = [:]
         var copied: (positions: [TopicPartition: Int64], at: ContinuousClock.Instant) = ([:], .now)
         var lastLook = ContinuousClock.now
+        defer { place.withLock { $0 = nil } }
         while !stop.isSet {
             // On a cluster that was made anew there may be no record, and no topic, by which to notice.
             if lastLook.duration(to: .now) > Self.lookInterval {
@@ -136,17 +163,22 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
                 claims = try await retrying { try await offsets.claim(partitions, in: self.pool) }
                 try await consumer.assign(
                     claims.mapValues { $0.next > 0 ? $0.next : KafkaConsumer.beginning })
+                place.withLock { $0 = Place(consumer: consumer, claims: claims) }
                 assigned.store(true, ordering: .releasing)
                 logger.debug("partitions assigned", metadata: [LogKey.count: "\(partitions.count)"])
             case .revoked:
                 claims = [:]
+                place.withLock { $0 = nil }
             case .records(let records):
                 if !records.isEmpty {
                     let begun = ContinuousClock.now
                     try await cluster.requireSame(as: consumer.clusterID(timeout: .seconds(5)))
                     try await process(records, offsets, &claims)
                     progressing()
-                    let rest = handler.pace - begun.duration(to: .now)
+                    place.withLock { $0 = Place(consumer: consumer, claims: claims) }
+                    let time = begun.duration(to: .now)
+                    metrics.handled(records.count, in: time)
+                    let rest = handler.pace - time
                     if rest > .zero, records.count < Self.batchMax { await stop.sleep(rest) }
                 }
                 // A copy for the tools that show lag, which read Kafka; ours is in Postgres.
@@ -283,6 +315,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
         #if FAIL_POINTS
             FailPoint.consumerCommitted.reached(size: messages.count)
         #endif
+        metrics.records.count(batch.lazy.map(\.record.topic))
         committed(handled, messages: messages, letters: fresh)
         return next.reduce(into: [:]) { moved, entry in
             guard var claim = claims[entry.key] else { return }
@@ -295,6 +328,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
         if !handled.events.isEmpty { relay.eventsWritten() }
         report(messages)
         handled.afterCommit?()
+        metrics.deadLetters.count(letters.lazy.map(\.record.topic))
         for letter in letters {
             logger.error(
                 "dead letter: see `shop dead-letters list`",

@@ -37,6 +37,9 @@ package final class OutboxRelay: Sendable {
     /// The cluster this process publishes to, while it leads.
     private let leading = Mutex<String?>(nil)
     private let delay = Mutex(PublishDelay(at: .now()))
+    private let waits = Mutex(EventWait())
+    private let published: TopicCounters
+    private let publishing: Histogram
 
     /// - Parameters:
     ///   - database: the relay opens one connection of its own, with `synchronous_commit=off`: all it writes is its
@@ -48,10 +51,12 @@ package final class OutboxRelay: Sendable {
     ///     says, until the server ends its connection and another leads.
     ///   - pollInterval: how often a leader that nobody wakes looks for what an instance wrote that ended before it could
     ///     say so.
+    ///   - metrics: where events are counted; unless told otherwise, where nobody reads.
     package init(
         service: String, database: PostgresConfiguration, pool: PostgresPool, kafka: KafkaConfiguration,
         policy: KafkaCluster.Policy, keep: Duration = .seconds(7 * 86_400),
-        leadTimeout: Duration = .seconds(10), pollInterval: Duration = .seconds(1), logger: Logger
+        leadTimeout: Duration = .seconds(10), pollInterval: Duration = .seconds(1),
+        metrics: PrometheusCollectorRegistry = PrometheusCollectorRegistry(), logger: Logger
     ) {
         self.listening = database
         self.channel = InstanceChannel("\(service).outbox")
@@ -66,6 +71,21 @@ package final class OutboxRelay: Sendable {
         self.pool = pool
         self.kafka = kafka
         self.logger = logger
+        published = TopicCounters(
+            Topic.published(by: service), name: "outbox_published_total",
+            help: "Events that Kafka has acknowledged.",
+            in: metrics)
+        publishing = metrics.makeHistogram(
+            name: "outbox_publish_duration_seconds", help: "From sending a window to its acknowledgement.",
+            bounds: Histogram.seconds)
+        metrics.makeGauge(name: "outbox_leader", help: "1 where this process publishes the service's events.")
+        {
+            [weak self] in self?.leading.withLock { $0 } == nil ? 0 : 1
+        }
+        metrics.makeGauge(
+            name: "outbox_oldest_event_age_seconds",
+            help: "How long the oldest event waits for Kafka that the leader knows of."
+        ) { [weak self] in (self?.waits.withLock { $0.age(at: .now()) } ?? .zero) / .seconds(1) }
     }
 
     /// Relays until `close()`; takes the loss of Postgres, of Kafka and of the lead in its stride.
@@ -86,6 +106,7 @@ package final class OutboxRelay: Sendable {
     /// at once.
     package func eventsWritten() {
         written.store(true, ordering: .releasing)
+        waits.withLock { $0.write(at: .now()) }
         if leading.withLock({ $0 }) == nil { announce.wake() } else { wake.wake() }
     }
 
@@ -151,6 +172,8 @@ package final class OutboxRelay: Sendable {
         let connection = try await PostgresConnection.connect(database, logger: logger)
         do {
             while try await !OutboxStore.becomeLeader(on: connection) {
+                // Another knows what waits.
+                waits.withLock { $0 = EventWait() }
                 await stop.sleep(.milliseconds(500))
                 if stop.isSet { return await connection.close() }
             }
@@ -165,8 +188,8 @@ package final class OutboxRelay: Sendable {
                     group.addTask { await self.hold(connection, producer) }
                     let cluster = KafkaCluster(id: try await producer.clusterID(timeout: .seconds(5)))
                     try await cluster.admit(policy: self.policy, pool: self.pool)
-                    let topics = Topic.all.filter { $0.publisher == self.service }.map(\.name)
-                    try await producer.prepare(topics: topics, timeout: .seconds(5))
+                    let topics = Topic.published(by: self.service)
+                    try await producer.prepare(topics: topics.map(\.name), timeout: .seconds(5))
                     self.leading.withLock { $0 = cluster.id }
                     group.addTask { await self.watch(cluster, producer) }
                     group.addTask {
@@ -255,6 +278,7 @@ package final class OutboxRelay: Sendable {
             guard let end = until ?? cursor.until else {
                 if stop.isSet { return }
                 delay.withLock { $0 = PublishDelay(at: .now()) }
+                waits.withLock { $0 = EventWait() }
                 await wake.wait()
                 seen = .now()
                 (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
@@ -289,6 +313,8 @@ package final class OutboxRelay: Sendable {
             FailPoint.relaySending.reached(size: rows.count)
         #endif
         if let committed { delay.withLock { $0.send(rows.count, oldest: committed) } }
+        waits.withLock { $0.send(oldest: committed ?? .now()) }
+        let begun = ContinuousClock.now
         let deliveries = try await producer.send(
             rows.map { row in
                 ProducerRecord(
@@ -296,6 +322,9 @@ package final class OutboxRelay: Sendable {
                     headers: row.event.headers)
             })
         delay.withLock { $0.acknowledge(at: .now()) }
+        waits.withLock { $0.acknowledge() }
+        publishing.observe(begun.duration(to: .now))
+        published.count(rows.lazy.map(\.event.type))
         #if FAIL_POINTS
             FailPoint.relaySent.reached(size: rows.count)
         #endif

@@ -29,6 +29,9 @@ struct PoolState {
 
     var waiting: Int { waiters.count }
 
+    /// Connections that somebody has or opens.
+    var inUse: Int { open - idle.count }
+
     /// What the caller can have at once; nil means that it has to queue.
     ///
     /// The connection used last comes first, as it is the least likely to have gone stale.

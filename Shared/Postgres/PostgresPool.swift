@@ -22,6 +22,9 @@ package final class PostgresPool: Sendable {
     /// How many callers wait for a connection now; a metric, and the sign of an overload.
     package var waiting: Int { state.withLock { $0.waiting } }
 
+    /// How many connections callers have now, of at most `configuration.maxConnections`.
+    package var inUse: Int { state.withLock { $0.inUse } }
+
     /// How many connections are open now.
     package var connections: Int { state.withLock { $0.open } }
 

@@ -39,6 +39,8 @@ package enum CommonKeys {
     package static let httpHost = ConfigurationKey.text(
         "HTTP_HOST", default: "127.0.0.1", "address to listen on; 0.0.0.0 is all of them")
     package static let httpPort = httpPort(default: 8080)
+    package static let metricsPort = ConfigurationKey.integer(
+        "METRICS_PORT", in: 1...65535, "port of GET /metrics, for Prometheus; none: there is none")
     package static let logFormat = ConfigurationKey<LogFormat>.choice(
         "LOG_FORMAT", default: .auto, "auto: pretty on a terminal, else json")
     package static let logLevel = ConfigurationKey<Logger.Level>.choice(
@@ -56,7 +58,7 @@ package enum CommonKeys {
             kafkaInstanceID.entry,
             kafkaAuthorityFile.entry, kafkaCertificateFile.entry, kafkaKeyFile.entry,
             outboxRetentionDays.entry, reconcileInterval.entry,
-            httpHost.entry, httpPort(default: port).entry, logFormat.entry, logLevel.entry,
+            httpHost.entry, httpPort(default: port).entry, metricsPort.entry, logFormat.entry, logLevel.entry,
         ]
     }
 }

@@ -109,8 +109,10 @@ package struct ConfigurationError: Error, Hashable {
 }
 
 extension ConfigurationEntry {
-    /// The default's value; an empty default is the empty text, whatever the type asks of others.
-    fileprivate func parseStandard() -> (any Sendable)? { standard.flatMap { $0.isEmpty ? $0 : parse($0) } }
+    /// The default's value; an empty default is the empty text where the type has no other value for it.
+    fileprivate func parseStandard() -> (any Sendable)? {
+        standard.flatMap { parse($0) ?? ($0.isEmpty ? $0 : nil) }
+    }
 
     fileprivate func complaint(about text: String) -> String {
         "\(name) must be \(type)" + (isSecret ? "" : ", not `\(text)`")

@@ -67,6 +67,18 @@ extension ConfigurationKey<Int> {
     }
 }
 
+extension ConfigurationKey<Int?> {
+    /// A number that nobody needs to set: nil then.
+    package static func integer(
+        _ name: String, in range: ClosedRange<Int>, _ meaning: String
+    ) -> ConfigurationKey {
+        let key = ConfigurationKey<Int>.integer(name, default: nil, in: range, meaning)
+        return ConfigurationKey(
+            name: name, type: key.type, standard: "", meaning: meaning, isSecret: false
+        ) { text in text.isEmpty ? .some(nil) : key.parse(text).map(Optional.some) }
+    }
+}
+
 extension ConfigurationKey<Duration> {
     /// Seconds as a decimal, `0.25`; `default` and `range` are in seconds too.
     package static func seconds(

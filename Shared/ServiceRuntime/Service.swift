@@ -57,6 +57,8 @@ package struct ServiceContext: Sendable {
     package let logger: Logger
     /// Where the parts add their checks.
     package let readiness: Readiness
+    /// Where the parts count what they do.
+    package let metrics: PrometheusCollectorRegistry
 
     /// The HTTP server as a part, with the health routes: the last to start and the first to stop.
     ///
@@ -70,10 +72,33 @@ package struct ServiceContext: Sendable {
             host: configuration[CommonKeys.httpHost], port: configuration[CommonKeys.httpPort])
         configure(&settings)
         let router = Router(routes: routes + readiness.routes, logger: logger, translate: translate)
-        let server = HTTPServer(configuration: settings, router: router, logger: logger)
+        let server = HTTPServer(configuration: settings, router: router, metrics: metrics, logger: logger)
         return Part(
             "http", start: { _ = try server.start() },
             stop: { await server.drain(deadline: ServiceContext.drainDeadline) })
+    }
+
+    /// `GET /metrics` on a port of its own, where METRICS_PORT names one: whoever reaches the service's clients' port has
+    /// no business here, and however many they are, Prometheus gets its answer.
+    var metricsParts: [Part] {
+        guard let port = configuration[CommonKeys.metricsPort] else { return [] }
+        var settings = HTTPServerConfiguration(host: configuration[CommonKeys.httpHost], port: port)
+        settings.connectionsMax = 32
+        let route = Route(.get, "/metrics", importance: .vital) { [metrics] _ in
+            var response = HTTPResponse(
+                status: 200, headers: ["Content-Type": PrometheusCollectorRegistry.contentType])
+            metrics.emit(into: &response.body)
+            return response
+        }
+        var logger = logger
+        logger[metadataKey: "part"] = "metrics"
+        let server = HTTPServer(
+            configuration: settings, router: Router(routes: [route], logger: logger), logger: logger)
+        return [
+            Part(
+                "metrics", start: { _ = try server.start() },
+                stop: { await server.drain(deadline: .seconds(1)) })
+        ]
     }
 
     /// What requests under way get at the stop, out of the 15 seconds that all parts share.

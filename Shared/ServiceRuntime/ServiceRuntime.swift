@@ -47,9 +47,12 @@ package enum ServiceRuntime {
             output(STDOUT_FILENO, configuration.summary)
             return 0
         }
+        let metrics = PrometheusCollectorRegistry()
+        metrics.addProcessMetrics()
         let context = ServiceContext(
             service: service.name, configuration: configuration,
-            logger: logger(service.name, configuration, environment), readiness: Readiness())
+            logger: logger(service.name, configuration, environment), readiness: Readiness(), metrics: metrics
+        )
         guard let command else { return await serve(service, context, signals()) }
         return await perform(command, context)
     }
@@ -60,7 +63,7 @@ package enum ServiceRuntime {
     {
         let parts: [Part]
         do {
-            parts = try await service.parts(context)
+            parts = context.metricsParts + (try await service.parts(context))
         } catch {
             context.logger.error("could not start", metadata: [LogKey.error: String(describing: error)])
             return 69

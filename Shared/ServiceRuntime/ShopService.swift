@@ -11,6 +11,8 @@ package struct ServiceCore: Sendable {
     package let name: String
     package let configuration: Configuration
     package let logger: Logger
+    /// Where the service counts what it does.
+    package let metrics: PrometheusCollectorRegistry
     package let pool: PostgresPool
     /// For a connection of one's own.
     package let database: PostgresConfiguration
@@ -87,7 +89,8 @@ extension Service {
             let parts = try await make(core)
             let consumer = EventConsumer(
                 service: name, handler: parts.handler, pool: core.pool, kafka: try context.kafka,
-                instanceID: context.instanceID, policy: context.policy, relay: core.relay, logger: core.logger
+                instanceID: context.instanceID, policy: context.policy, relay: core.relay,
+                metrics: core.metrics, logger: core.logger
             )
             context.readiness.add("postgres") {
                 try await core.pool.query(PostgresStatement("readiness", "SELECT 1")())
@@ -197,14 +200,16 @@ extension ServiceContext {
         get throws {
             let database = database
             let pool = PostgresPool(configuration: database, logger: logger)
+            metrics.add(pool)
             var relaying = database
             relaying.settings["synchronous_commit"] = "off"
             let relay = OutboxRelay(
                 service: service, database: relaying, pool: pool, kafka: try kafka, policy: policy,
-                keep: .seconds(configuration[CommonKeys.outboxRetentionDays] * 86_400), logger: logger)
+                keep: .seconds(configuration[CommonKeys.outboxRetentionDays] * 86_400), metrics: metrics,
+                logger: logger)
             return ServiceCore(
-                name: service, configuration: configuration, logger: logger, pool: pool, database: database,
-                relay: relay)
+                name: service, configuration: configuration, logger: logger, metrics: metrics, pool: pool,
+                database: database, relay: relay)
         }
     }
 
@@ -214,6 +219,20 @@ extension ServiceContext {
             try await Migrator(schema: schema).apply(migrations, on: $0)
         }
         logger.info("schema \(schema) is up to date", metadata: [LogKey.count: "\(applied.count)"])
+    }
+}
+
+extension PrometheusCollectorRegistry {
+    fileprivate func add(_ pool: PostgresPool) {
+        makeGauge(name: "postgres_pool_connections_in_use", help: "Connections that callers have now.") {
+            Double(pool.inUse)
+        }
+        makeGauge(name: "postgres_pool_connections_max", help: "Connections that callers can have.") {
+            Double(pool.configuration.maxConnections)
+        }
+        makeGauge(name: "postgres_pool_waiting", help: "Callers that wait for a connection.") {
+            Double(pool.waiting)
+        }
     }
 }
 

@@ -128,14 +128,16 @@ struct RawClient: Sendable {
 
 /// Starts a server with these routes for the time of `body`, and drains it.
 func withServer(
-    _ routes: [Route], configure: (inout HTTPServerConfiguration) -> Void = { _ in },
+    _ routes: [Route], metrics: PrometheusCollectorRegistry = PrometheusCollectorRegistry(),
+    configure: (inout HTTPServerConfiguration) -> Void = { _ in },
     body: (HTTPServer, RawClient) async throws -> Void
 ) async throws {
     let logger = Logger(label: "test", handler: InMemoryLogHandler())
     var configuration = HTTPServerConfiguration()
     configure(&configuration)
     let server = HTTPServer(
-        configuration: configuration, router: Router(routes: routes, logger: logger), logger: logger)
+        configuration: configuration, router: Router(routes: routes, logger: logger), metrics: metrics,
+        logger: logger)
     let client = RawClient(port: try server.start())
     do {
         try await body(server, client)

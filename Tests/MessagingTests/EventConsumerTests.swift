@@ -1,5 +1,6 @@
 import Contracts
 import Kafka
+import Observability
 import Postgres
 import Synchronization
 import TestSupport
@@ -18,11 +19,13 @@ struct EventConsumerTests {
     }
 
     private func consumer(
-        _ house: MessagingHouse, _ kafka: MockKafka, _ handler: EffectHandler
+        _ house: MessagingHouse, _ kafka: MockKafka, _ handler: EffectHandler,
+        _ metrics: PrometheusCollectorRegistry = PrometheusCollectorRegistry()
     ) -> Consumer {
         EventConsumer(
             service: "notifications", handler: handler, pool: house.pool, kafka: kafka.configuration,
-            instanceID: nil, policy: .stop, relay: relay(house, kafka), logger: house.log.logger)
+            instanceID: nil, policy: .stop, relay: relay(house, kafka), metrics: metrics,
+            logger: house.log.logger)
     }
 
     /// Runs a consumer beside the body, and ends it after it.
@@ -71,6 +74,34 @@ struct EventConsumerTests {
                 #expect(try await house.number("SELECT count(*) FROM outbox") == 5)
                 #expect(try await customers(house) == ["a", "b", "c", "d", "e"])
                 #expect(house.log.lines.contains { $0.message == "consumer interrupted, joining again" })
+            }
+        }
+    }
+
+    @Test func `how far it is behind is told while it can't go on`() async throws {
+        try await MessagingHouse.with { house in
+            try await MockKafka.with(house) { kafka in
+                let registry = PrometheusCollectorRegistry()
+                func lag() -> Double {
+                    MetricsText(registry).sum("kafka_consumergroup_lag", "topic=\"orders.cancelled\"")
+                }
+                try await running(consumer(house, kafka, EffectHandler(), registry)) {
+                    try await house.withConnection { connection in
+                        try await connection.run("BEGIN; LOCK TABLE effect IN EXCLUSIVE MODE")
+                        var records = try ["a", "b", "c"].map { try OrderCancelled(by: $0).record }
+                        records[1].value = Array("{}".utf8)
+                        try await kafka.send(records)
+                        try await eventually("a lag of 3") { lag() == 3 }
+                        try await connection.run("COMMIT")
+                    }
+                    try await eventually("no lag") { lag() == 0 }
+                }
+                let metrics = MetricsText(registry)
+                let topic = "topic=\"orders.cancelled\""
+                #expect(metrics.values(of: "consumer_records_total")[topic] == 3)
+                #expect(metrics.values(of: "consumer_dead_letters_total")[topic] == 1)
+                #expect(metrics.sum("consumer_batch_records_sum") == 3)
+                #expect(metrics.values(of: "kafka_consumergroup_lag") == [:])
             }
         }
     }

@@ -1,5 +1,6 @@
 import Contracts
 import Kafka
+import Observability
 import Postgres
 import TestSupport
 import Testing
@@ -13,6 +14,7 @@ struct OutboxRelayTests {
     /// Runs relays beside the body, and ends them after it.
     private func with(
         _ names: [String], leadTimeout: Duration = .seconds(10), pollInterval: Duration = .seconds(1),
+        metrics: PrometheusCollectorRegistry = PrometheusCollectorRegistry(),
         _ body: (MessagingHouse, MockKafka, FaultProxy, [OutboxRelay]) async throws -> Void
     ) async throws {
         try await MessagingHouse.with { house in
@@ -27,7 +29,7 @@ struct OutboxRelayTests {
                     return OutboxRelay(
                         service: "orders", database: database, pool: house.pool, kafka: kafka.configuration,
                         policy: .stop, leadTimeout: leadTimeout, pollInterval: pollInterval,
-                        logger: house.log.logger)
+                        metrics: metrics, logger: house.log.logger)
                 }
                 try await withThrowingTaskGroup(of: Void.self) { tasks in
                     for relay in relays { tasks.addTask { await relay.run() } }
@@ -106,6 +108,23 @@ struct OutboxRelayTests {
             let stored = try await house.number(
                 "SELECT count(*) FROM outbox WHERE event_id = '\(event.id)' AND key = '\(event.subject)'")
             #expect(stored == 1)
+        }
+    }
+
+    @Test func `it tells what it has published, and how long the rest has waited`() async throws {
+        let registry = PrometheusCollectorRegistry()
+        var metrics: MetricsText { MetricsText(registry) }
+        try await with(["relay one"], metrics: registry) { house, kafka, _, relays in
+            try await write(2, house, waking: relays)
+            try await eventually("all is published") {
+                metrics.values(of: "outbox_published_total")["topic=\"orders.cancelled\""] == 10
+                    && metrics.sum("outbox_oldest_event_age_seconds") == 0
+            }
+            #expect(metrics.sum("outbox_leader") == 1)
+            #expect(metrics.sum("outbox_publish_duration_seconds_count") >= 1)
+            try kafka.cluster.setDown()
+            try await write(1, house, waking: relays)
+            try await eventually("an event waits") { metrics.sum("outbox_oldest_event_age_seconds") > 0.5 }
         }
     }
 

@@ -28,7 +28,8 @@ struct EndingTests {
     @Test func `a client hears the end that another instance has committed`() async throws {
         try await OrdersUnderTest.run(lookInterval: .seconds(3600)) { orders in
             let waiters = OrderWaiters()
-            let other = OrderCommandHandler(waiters: waiters, logger: orders.log.logger)
+            let other = OrderCommandHandler(
+                waiters: waiters, metrics: OrderMetrics(in: orders.metrics), logger: orders.log.logger)
             let stop = StopFlag()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await orders.run(waiters, until: stop) }
@@ -41,6 +42,26 @@ struct EndingTests {
                     #expect(await ending?.status == "confirmed")
                 }
             }
+        }
+    }
+
+    @Test func `each end is counted once, by its reason`() async throws {
+        try await OrdersUnderTest.run { orders in
+            let ends: [[OrderMessage]] = [
+                [.paymentCaptured, .paymentCaptured], [.stockRejected, .cancel(by: .deadline)],
+            ]
+            for (key, messages) in ends.enumerated() {
+                let id = try OrderAnswer(await orders.post(tea(), key: "\(key)")).id
+                for message in messages { try await orders.hear([.order(id, message)]) }
+            }
+            let metrics = MetricsText(orders.metrics)
+            #expect(metrics.sum("orders_placed_total") == 2)
+            #expect(metrics.sum("orders_placement_batch_requests_sum") == 2)
+            #expect(
+                metrics.values(of: "orders_ended_total").filter { $0.value > 0 } == [
+                    #"status="confirmed",reason="""#: 1, #"status="cancelled",reason="out_of_stock""#: 1,
+                ])
+            #expect(metrics.values(of: "orders_duration_seconds_count").values.allSatisfy { $0 == 1 })
         }
     }
 

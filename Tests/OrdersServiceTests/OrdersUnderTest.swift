@@ -21,6 +21,7 @@ struct OrdersUnderTest: Sendable {
     let placement: OrderPlacement
     let sweeper: DeadlineSweeper
     let router: Router
+    let metrics: PrometheusCollectorRegistry
     let log: RecordedLog
 
     /// - Parameters:
@@ -39,8 +40,10 @@ struct OrdersUnderTest: Sendable {
                 kafka: KafkaConfiguration(bootstrapServers: "unused.invalid:9092", clientID: "orders"),
                 policy: .stop, logger: log.logger)
             let waiters = OrderWaiters(lookInterval: lookInterval)
-            let commands = OrderCommandHandler(waiters: waiters, logger: log.logger)
-            let placement = OrderPlacement(pool: pool, relay: relay, deadline: deadline)
+            let registry = PrometheusCollectorRegistry()
+            let metrics = OrderMetrics(in: registry)
+            let commands = OrderCommandHandler(waiters: waiters, metrics: metrics, logger: log.logger)
+            let placement = OrderPlacement(pool: pool, relay: relay, deadline: deadline, metrics: metrics)
             let placements = GroupCommit(batchMax: 256, waitingMax: 1024) { try await placement.write($0) }
             let routes = OrderRoutes(
                 pool: pool, relay: relay, commands: commands, placements: placements, waiters: waiters,
@@ -50,7 +53,7 @@ struct OrdersUnderTest: Sendable {
                 placement: placement,
                 sweeper: DeadlineSweeper(
                     pool: pool, relay: relay, commands: commands, deadline: deadline, logger: log.logger),
-                router: Router(routes: routes.routes, logger: log.logger), log: log)
+                router: Router(routes: routes.routes, logger: log.logger), metrics: registry, log: log)
             let stop = StopFlag()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await placements.run() }

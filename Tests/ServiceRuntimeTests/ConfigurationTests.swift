@@ -46,19 +46,21 @@ struct ConfigurationTests {
         #expect(configuration[CommonKeys.httpHost] == "127.0.0.1")
         #expect(configuration[CommonKeys.kafkaOnNewCluster] == .stop)
         #expect(configuration[CommonKeys.logLevel] == .info)
+        #expect(configuration[CommonKeys.metricsPort] == nil)
         #expect(try configuration.kafkaSecurity() == [:])
     }
 
     @Test func `values have types`() throws {
         let configuration = try read([
             "ORDER_DEADLINE": "2.5", "ORDER_BATCH": "7", "ORDER_MAIL": "smtps://u:p@mail:465",
-            "HTTP_PORT": "0",
+            "HTTP_PORT": "0", "METRICS_PORT": "9180",
             "KAFKA_ON_NEW_CLUSTER": "rewind", "LOG_LEVEL": "debug",
         ])
         #expect(configuration[Keys.deadline] == .milliseconds(2500))
         #expect(configuration[Keys.batch] == 7)
         #expect(configuration[Keys.mail] == "smtps://u:p@mail:465")
         #expect(configuration[CommonKeys.httpPort] == 0)
+        #expect(configuration[CommonKeys.metricsPort] == 9180)
         #expect(configuration[CommonKeys.kafkaOnNewCluster] == .rewind)
         #expect(configuration[CommonKeys.logLevel] == .debug)
     }
@@ -70,6 +72,7 @@ struct ConfigurationTests {
         ("ORDER_DEADLINE", "nan", "ORDER_DEADLINE must be seconds from 0.5 to 3600, not `nan`"),
         ("ORDER_MAIL", "http://x", "ORDER_MAIL must be a url smtp:// or smtps://, not `http://x`"),
         ("LOG_FORMAT", "xml", "LOG_FORMAT must be one of auto, pretty, json, not `xml`"),
+        ("METRICS_PORT", "0", "METRICS_PORT must be a whole number from 1 to 65535, not `0`"),
         ("HTTP_PORT", "65536", "HTTP_PORT must be a whole number from 0 to 65535, not `65536`"),
     ])
     func `a wrong value is refused with what it should be`(name: String, value: String, fault: String) {

@@ -162,4 +162,18 @@ struct CommandTests {
         send.yield(15)
         #expect(await execute(signals: signals) == 0)
     }
+
+    @Test func `metrics on a port that is taken are no start`() async throws {
+        let logger = Logger(label: "test", handler: InMemoryLogHandler())
+        let other = HTTPServer(
+            configuration: HTTPServerConfiguration(), router: Router(routes: [], logger: logger),
+            logger: logger)
+        let port = try other.start()
+        let environment = ["DATABASE_URL": "postgres://x/y", "METRICS_PORT": "\(port)"]
+        #expect(await execute(environment: environment) == 69)
+        await other.drain(deadline: .zero)
+        let (signals, send) = AsyncStream.makeStream(of: Int32.self)
+        send.yield(15)
+        #expect(await execute(environment: environment, signals: signals) == 0)
+    }
 }

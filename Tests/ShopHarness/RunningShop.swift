@@ -52,6 +52,7 @@ package final class RunningShop: Sendable {
     /// For logs and whatever else a run leaves behind; removed once all went well.
     package let folder: URL
     private let ports: [Instance: Int]
+    private let metricsPorts: [Instance: Int]
     private let janitor: Janitor
     private let running = Mutex<[Instance: Program]>([:])
 
@@ -70,8 +71,13 @@ package final class RunningShop: Sendable {
                 bootstrapServers: settings.bootstrapServers, clientID: "system-tests",
                 fetchWaitMilliseconds: settings.fetchWaitMilliseconds))
         var ports: [Instance: Int] = [:]
-        for instance in Instance.all { ports[instance] = try freePort(besides: Set(ports.values)) }
+        var metricsPorts: [Instance: Int] = [:]
+        for instance in Instance.all {
+            ports[instance] = try freePort(besides: Set(ports.values).union(metricsPorts.values))
+            metricsPorts[instance] = try freePort(besides: Set(ports.values).union(metricsPorts.values))
+        }
         self.ports = ports
+        self.metricsPorts = metricsPorts
         janitor = try Janitor()
     }
 
@@ -105,6 +111,11 @@ package final class RunningShop: Sendable {
 
     package func port(_ name: ServiceName, instance: Int = 1) -> Int {
         ports[Instance(name, instance)] ?? 0
+    }
+
+    /// What a service tells Prometheus.
+    package func metrics(_ name: ServiceName) async throws -> WebAnswer {
+        try await call("GET", port: metricsPorts[Instance(name)] ?? 0, "/metrics")
     }
 
     /// Starts a service and waits until it is ready.
@@ -225,6 +236,7 @@ extension RunningShop {
         environment["DATABASE_URL"] = address.url(role: name, password: name, port: options.postgresPort)
         environment["KAFKA_BOOTSTRAP_SERVERS"] = options.bootstrapServers ?? settings.bootstrapServers
         environment["HTTP_PORT"] = "\(port(instance.service, instance: instance.number))"
+        environment["METRICS_PORT"] = metricsPorts[instance].map(String.init)
         if settings.brokerKind == .local {
             // It knows neither long polls nor static members, and waits for dead ones.
             environment["KAFKA_FETCH_WAIT_MS"] = "\(settings.fetchWaitMilliseconds)"

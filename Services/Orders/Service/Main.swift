@@ -15,9 +15,11 @@ import ServiceRuntime
     ) { core in
         let stop = StopFlag()
         let waiters = OrderWaiters()
-        let commands = OrderCommandHandler(waiters: waiters, logger: core.logger)
+        let metrics = OrderMetrics(in: core.metrics)
+        let commands = OrderCommandHandler(waiters: waiters, metrics: metrics, logger: core.logger)
         let deadline = core.configuration[OrderKeys.deadline]
-        let placement = OrderPlacement(pool: core.pool, relay: core.relay, deadline: deadline)
+        let placement = OrderPlacement(
+            pool: core.pool, relay: core.relay, deadline: deadline, metrics: metrics)
         let placements = GroupCommit(batchMax: 256, waitingMax: 2048) { try await placement.write($0) }
         let routes = OrderRoutes(
             pool: core.pool, relay: core.relay, commands: commands, placements: placements, waiters: waiters,

@@ -10,6 +10,7 @@ import Postgres
 /// clock.
 struct OrderCommandHandler: BatchHandler {
     let waiters: OrderWaiters
+    let metrics: OrderMetrics
     let logger: Logger
 
     /// One thing said about one order, and the event that said it.
@@ -78,8 +79,9 @@ struct OrderCommandHandler: BatchHandler {
         }
         let written = changed.sorted().compactMap { orders[$0] }
         OrderStore.update(written, at: now, in: transaction)
-        handled.afterCommit = { [waiters, logger] in
+        handled.afterCommit = { [waiters, metrics, logger] in
             let ended = written.filter { $0.hasEnded }
+            metrics.ended(ended, at: now)
             waiters.notify(ended.map { $0.ending(at: now) })
             for order in ended where logger.logLevel <= .info {
                 let word =

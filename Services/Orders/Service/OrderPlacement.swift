@@ -30,6 +30,7 @@ struct OrderPlacement: Sendable {
     let relay: OutboxRelay
     /// How long an order may take to be confirmed.
     let deadline: Duration
+    let metrics: OrderMetrics
 
     /// The longest that new orders are held back for those before them.
     private static let patience = Duration.milliseconds(250)
@@ -46,7 +47,7 @@ struct OrderPlacement: Sendable {
             IdempotencyStore.Request(key: $0.key, body: $0.draft.canonical, orderID: $0.id)
         }
         let skus = Set(requests.lazy.flatMap { $0.draft.lines.lazy.map(\.sku) })
-        let answers = try await pool.transaction { transaction in
+        let (answers, placed) = try await pool.transaction { transaction in
             // Before the keys get theirs: the audit counts on no order to be younger than its key.
             let now = Timestamp.now()
             let results = try await transaction.pipeline([
@@ -68,9 +69,10 @@ struct OrderPlacement: Sendable {
             OrderStore.insert(batch.placed, in: transaction)
             IdempotencyStore.release(keys.filter { batch.refusals[$0.orderID] != nil }, in: transaction)
             Outbox.append(batch.events, to: transaction)
-            return batch.settled()
+            return (batch.settled(), batch.placed.count)
         }
         relay.eventsWritten()
+        metrics.written(requests.count, placed: placed)
         return answers
     }
 
