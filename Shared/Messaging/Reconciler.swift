@@ -20,16 +20,25 @@ package struct Reconciler: Sendable {
     let interval: Duration
     let logger: Logger
     private let pageSize: Int
+    /// By the rule's place in the list.
+    private let violations: [Counter]
 
+    /// - Parameter metrics: where violations are counted; unless told otherwise, where nobody reads.
     package init(
         rules: [ReconcilerRule], database: PostgresConfiguration, interval: Duration,
-        pageSize: Int = Reconciler.pageSize, logger: Logger
+        pageSize: Int = Reconciler.pageSize,
+        metrics: PrometheusCollectorRegistry = PrometheusCollectorRegistry(), logger: Logger
     ) {
         self.rules = rules
         self.database = database
         self.interval = interval
         self.pageSize = pageSize
         self.logger = logger
+        violations = rules.map { rule in
+            metrics.makeCounter(
+                name: "reconciler_violations_total", labels: [("rule", rule.name)],
+                help: "Violations of the rules of the shop, again in each round that finds them.")
+        }
     }
 
     /// What one round has to know of those before it.
@@ -67,6 +76,7 @@ package struct Reconciler: Sendable {
         }
         memory = after
         for (place, (rule, finding)) in zip(rules, findings).enumerated() {
+            violations[place].increment(by: Int(finding.count))
             report(finding, of: rule, known: before.known[place] ?? [])
         }
     }

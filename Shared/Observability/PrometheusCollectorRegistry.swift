@@ -95,7 +95,10 @@ extension PrometheusCollectorRegistry {
                 case .histogram(let histogram):
                     buffer.append(name, labels, histogram)
                 case .computed(let read):
-                    for sample in read() { buffer.append(name, sample.labels.text, sample.value) }
+                    let samples = read().map { (labels: $0.labels.text, value: $0.value) }
+                    for sample in samples.sorted(by: { $0.labels < $1.labels }) {
+                        buffer.append(name, sample.labels, sample.value)
+                    }
                 }
             }
         }

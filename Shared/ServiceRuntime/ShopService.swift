@@ -167,7 +167,7 @@ extension ServiceContext {
         let stop = StopFlag()
         let reconciler = Reconciler(
             rules: rules, database: database, interval: configuration[CommonKeys.reconcileInterval],
-            logger: logger)
+            metrics: metrics, logger: logger)
         return Worker("reconciler", run: { await reconciler.run(until: stop) }, stop: { stop.set() })
     }
 

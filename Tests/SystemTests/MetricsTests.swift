@@ -36,6 +36,23 @@ extension SystemTests {
             }
         }
 
+        @Test func `whatever an alert asks for, some service tells`() async throws {
+            let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            let rules = folder.appendingPathComponent("../../deploy/alerts.yml").standardized
+            let text = try String(contentsOf: rules, encoding: .utf8)
+            let asked = Set(text.matches(of: #/\b[a-z]+(_[a-z]+)+(?=[\[{) ])/#).map { String($0.output.0) })
+            var told: Set<String> = []
+            for name in ServiceName.allCases {
+                let lines = try await metrics(name).lines.filter { $0.hasPrefix("# TYPE ") }
+                told.formUnion(lines.map { String($0.split(separator: " ")[2]) })
+            }
+            #expect(asked.count >= 6)
+            #expect(asked.subtracting(told).subtracting(Self.words) == [])
+        }
+
+        /// What looks like a metric and is none.
+        private static let words: Set<String> = ["min_over_time"]
+
         @Test func `a placed order shows in the numbers of each`() async throws {
             let sku = try await shop.sell(1)
             var before: [ServiceName: MetricsText] = [:]

@@ -27,6 +27,8 @@ dotenv() {
 # settings: the defaults of what neither the environment nor .env says, and the folders to write to.
 settings() {
     : "${ORDERS_PORT:=8080}" "${INVENTORY_PORT:=8081}" "${PAYMENTS_PORT:=8082}" "${NOTIFICATIONS_PORT:=8083}"
+    : "${ORDERS_METRICS_PORT:=9180}" "${INVENTORY_METRICS_PORT:=9181}"
+    : "${PAYMENTS_METRICS_PORT:=9182}" "${NOTIFICATIONS_METRICS_PORT:=9183}"
     : "${POSTGRES_PORT:=5433}" "${KAFKA_PORT:=9092}"
     # These are for `shop setup`, and for no service.
     export -n {ORDERS,INVENTORY,PAYMENTS,NOTIFICATIONS,GATEWAY}_DATABASE_PASSWORD

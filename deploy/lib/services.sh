@@ -2,12 +2,12 @@
 # The four services as processes of this machine. Sourced.
 
 # start_service NAME [NUMBER]: with an environment of its own; what is left to the service's defaults is not named here.
-# With a NUMBER, one more instance beside the first, known as NAME-NUMBER, on a port that nobody has.
+# With a NUMBER, one more instance beside the first, known as NAME-NUMBER, on a port that nobody has and without metrics.
 start_service() {
-    local name=$1${2:+-$2} port url gateway
-    port=$(if [[ -n ${2:-} ]]; then free_port; else port_of "$1"; fi)
+    local name=$1${2:+-$2} port metrics='' url gateway
+    if [[ -n ${2:-} ]]; then port=$(free_port); else port=$(port_of "$1") metrics=$(port_of "$1_metrics"); fi
     url=$(url_for "$1") gateway=$(url_for gateway)
-    local -x DATABASE_URL=$url KAFKA_BOOTSTRAP_SERVERS=$KAFKA_BOOTSTRAP_SERVERS HTTP_PORT=$port
+    local -x DATABASE_URL=$url KAFKA_BOOTSTRAP_SERVERS=$KAFKA_BOOTSTRAP_SERVERS HTTP_PORT=$port METRICS_PORT=$metrics
     [[ $1 != payments ]] || local -x GATEWAY_DATABASE_URL=$gateway
     if [[ $broker_kind == local ]]; then
         # It has no long polls, does not know static members, and lets a group wait for those that are gone.
