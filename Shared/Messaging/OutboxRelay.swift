@@ -73,15 +73,13 @@ package final class OutboxRelay: Sendable {
         self.logger = logger
         published = TopicCounters(
             Topic.published(by: service), name: "outbox_published_total",
-            help: "Events that Kafka has acknowledged.",
-            in: metrics)
+            help: "Events that Kafka has acknowledged.", in: metrics)
         publishing = metrics.makeHistogram(
             name: "outbox_publish_duration_seconds", help: "From sending a window to its acknowledgement.",
             bounds: Histogram.seconds)
-        metrics.makeGauge(name: "outbox_leader", help: "1 where this process publishes the service's events.")
-        {
-            [weak self] in self?.leading.withLock { $0 } == nil ? 0 : 1
-        }
+        metrics.makeGauge(
+            name: "outbox_leader", help: "Whether this process publishes the service's events: 1 or 0."
+        ) { [weak self] in self?.leading.withLock { $0 } == nil ? 0 : 1 }
         metrics.makeGauge(
             name: "outbox_oldest_event_age_seconds",
             help: "How long the oldest event waits for Kafka that the leader knows of."

@@ -52,6 +52,8 @@ package final class PrometheusCollectorRegistry: Sendable {
     }
 
     /// A gauge: what is true now is found when Prometheus asks.
+    ///
+    /// Of two that are computed under one name the first one counts.
     package func makeGauge(name: String, help: String, read: @escaping @Sendable () -> Double) {
         makeGauges(name: name, help: help) { [([], read())] }
     }

@@ -125,6 +125,8 @@ struct OutboxRelayTests {
             try kafka.cluster.setDown()
             try await write(1, house, waking: relays)
             try await eventually("an event waits") { metrics.sum("outbox_oldest_event_age_seconds") > 0.5 }
+            for relay in relays { relay.close() }
+            try await eventually("it leads no more") { metrics.sum("outbox_leader") == 0 }
         }
     }
 

@@ -87,9 +87,10 @@ struct ReconcilerTests {
                 "INSERT INTO thing SELECT 'thing ' || n, CASE n WHEN 25 THEN -1 ELSE 1 END FROM generate_series(10, 39) AS n"
             )
             let log = RecordedLog()
+            let metrics = PrometheusCollectorRegistry()
             let reconciler = Reconciler(
                 rules: Self.things, database: house.database.asOfService, interval: .zero, pageSize: 10,
-                logger: log.logger)
+                metrics: metrics, logger: log.logger)
             var memory = Reconciler.Memory()
             try await reconciler.round(&memory)
             #expect(log.violations == [])
@@ -104,6 +105,7 @@ struct ReconcilerTests {
             #expect(log.lines.filter { $0.level == .notice }.map(\.message) == ["rule holds again"])
             try await reconciler.round(&memory)
             #expect(log.lines.filter { $0.level == .notice }.count == 1)
+            #expect(MetricsText(metrics).values(of: "reconciler_violations_total") == ["rule=\"T1\"": 4])
         }
     }
 
