@@ -40,7 +40,8 @@ package enum CommonKeys {
         "HTTP_HOST", default: "127.0.0.1", "address to listen on; 0.0.0.0 is all of them")
     package static let httpPort = httpPort(default: 8080)
     package static let metricsPort = ConfigurationKey.integer(
-        "METRICS_PORT", in: 1...65535, "port of GET /metrics, for Prometheus; none: there is none")
+        "METRICS_PORT", in: 1...65535,
+        "port of GET /metrics, for Prometheus, which is there only where this is set")
     package static let logFormat = ConfigurationKey<LogFormat>.choice(
         "LOG_FORMAT", default: .auto, "auto: pretty on a terminal, else json")
     package static let logLevel = ConfigurationKey<Logger.Level>.choice(
