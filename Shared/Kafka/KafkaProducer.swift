@@ -115,9 +115,7 @@ package final class KafkaProducer: Sendable {
             return TopicPartition(topic: record.topic, partition: partition)
         }
         guard let width = state.widths[record.topic], let key = record.key, !key.isEmpty else { return nil }
-        return TopicPartition(
-            topic: record.topic,
-            partition: rd_kafka_msg_partitioner_murmur2(nil, key, key.count, width, nil, nil))
+        return TopicPartition(topic: record.topic, key: key, partitions: width)
     }
 
     /// Learns where the topics' partitions are, so that the first record doesn't wait for it, up to a second.
@@ -243,4 +241,14 @@ private func deliveryError(_ message: rd_kafka_message_t, of client: OpaquePoint
         return .fatal(String(cString: rd_kafka_err2str(rd_kafka_fatal_error(client, nil, 0))))
     }
     return KafkaError(code: message.err, topic: message.rkt.map { String(cString: rd_kafka_topic_name($0)) })
+}
+
+extension TopicPartition {
+    /// Where a producer puts the records of a key, which must not be empty, in a topic of so many partitions: by the hash
+    /// of Java's clients.
+    package init(topic: String, key: [UInt8], partitions: Int32) {
+        self.init(
+            topic: topic,
+            partition: rd_kafka_msg_partitioner_murmur2(nil, key, key.count, partitions, nil, nil))
+    }
 }

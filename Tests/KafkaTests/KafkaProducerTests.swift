@@ -28,6 +28,8 @@ struct KafkaProducerTests {
             try await test.withProducer { producer in
                 let deliveries = try await producer.send([test.record(1, key: key)])
                 #expect(deliveries.map(\.partition) == [(murmur2 & 0x7fff_ffff) % 12])
+                let known = TopicPartition(topic: "any", key: Array(key.utf8), partitions: 12)
+                #expect(deliveries.map(\.partition) == [known.partition])
             }
         }
     }

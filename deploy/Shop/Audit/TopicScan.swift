@@ -51,9 +51,6 @@ struct TopicScan: Sendable {
         }
     }
 
-    /// How long the brokers may bring nothing before the scan gives up.
-    private static let patience = Duration.seconds(30)
-
     init(setAside: Set<Position>) { self.setAside = setAside }
 
     /// Reads the topics up to where they end now.
@@ -67,31 +64,7 @@ struct TopicScan: Sendable {
         let limits = try await shop.withKafka { try await TopicCommands.offsets(of: nil, $0) }
         var scan = TopicScan(setAside: setAside)
         scan.trimmed = Set(limits.filter { $0.value.beginning > 0 }.map(\.key.topic))
-        var waiting = Set(limits.filter { $0.value.end > $0.value.beginning }.keys)
-        guard !waiting.isEmpty else { return scan }
-        let reader = try TopicReader(configuration: try shop.kafka(), logger: shop.logger)
-        do {
-            try await reader.read(limits.filter { waiting.contains($0.key) }.mapValues(\.beginning))
-            var lastWord = ContinuousClock.now
-            while !waiting.isEmpty {
-                let batch = try await reader.poll(max: 5000, timeout: .milliseconds(200))
-                for record in batch.records {
-                    scan.take(record)
-                    let partition = record.topicPartition
-                    if record.offset + 1 >= limits[partition]?.end ?? 0 { waiting.remove(partition) }
-                }
-                waiting.subtract(batch.ended)
-                if !batch.records.isEmpty || !batch.ended.isEmpty { lastWord = .now }
-                guard ContinuousClock.now - lastWord < patience else {
-                    throw Failure(
-                        "Kafka brings nothing more of \(waiting.count) partitions: is a broker away?")
-                }
-            }
-            await reader.close()
-        } catch {
-            await reader.close()
-            throw error
-        }
+        try await TopicRecords.read(limits, shop) { scan.take($0) }
         return scan
     }
 
