@@ -85,8 +85,11 @@ let package = Package(
         shared("Curl", ["CCurl", "BlockingIO", "Kernel"]),
         shared("ServiceRuntime", ["CSystem", "HTTP", "Kafka", "Messaging", "Observability", "Postgres"]),
         tool(
-            "ShopTool", ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
-            path: "Shop"),
+            "ShopTool",
+            [
+                "Contracts", "Curl", "InventoryDomain", "Kafka", "Kernel", "Messaging", "NotificationsDomain",
+                "Observability", "OrdersDomain", "PaymentsDomain", "Postgres",
+            ], path: "Shop"),
         tool(
             "Faults",
             ["Contracts", "Kafka", "Kernel", "Observability", "Postgres", "ShopHarness", "TestSupport"],
@@ -132,7 +135,12 @@ let package = Package(
         tests("HTTPTests", ["HTTP", "Observability"]),
         tests("CurlTests", ["Curl", "HTTP", "Observability"]),
         tests("ServiceRuntimeTests", ["CSystem", "ServiceRuntime", "HTTP", "Observability"]),
-        tests("ShopToolTests", ["ShopTool", "Contracts", "Kafka", "Kernel", "Observability", "Postgres"]),
+        tests(
+            "ShopToolTests",
+            [
+                "ShopTool", "Contracts", "InventoryDomain", "Kafka", "Kernel", "Messaging", "Observability",
+                "OrdersDomain", "PaymentsDomain", "Postgres",
+            ]),
         tests("TidyTests", []),
         tests("SystemTests", ["Contracts", "Kafka", "Kernel", "Observability", "Postgres", "ShopHarness"]),
     ] + service("Orders") + service("Inventory") + service("Payments")

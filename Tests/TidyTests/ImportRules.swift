@@ -24,7 +24,10 @@ enum ImportRules {
         "Services/Inventory/Service": service.union(["InventoryDomain"]),
         "Services/Payments/Service": service.union(["PaymentsDomain"]),
         "Services/Notifications/Service": service.union(["NotificationsDomain", "Curl"]),
-        "deploy/Shop": ["Contracts", "Curl", "Kafka", "Kernel", "Messaging", "Observability", "Postgres"],
+        "deploy/Shop": [
+            "Contracts", "Curl", "InventoryDomain", "Kafka", "Kernel", "Messaging", "NotificationsDomain",
+            "Observability", "OrdersDomain", "PaymentsDomain", "Postgres",
+        ],
         "deploy/LocalBroker": ["Contracts", "Kafka", "Observability"],
         "deploy/Simulation": ["Simulation"],
         "deploy/Micro": [

@@ -38,6 +38,7 @@ let commandTable: [CommandGroup] = [
     CommandGroup(name: "outbox", commands: OutboxCommands.all),
     CommandGroup(name: "dead-letters", commands: DeadLetterCommands.all),
     CommandGroup(name: "audit", commands: [AuditCommand.audit]),
+    CommandGroup(name: "replay", commands: [ReplayCommand.replay]),
     CommandGroup(name: "doctor", commands: [DoctorCommand.doctor]),
     CommandGroup(name: "health", commands: [HealthCommand.health]),
 ]

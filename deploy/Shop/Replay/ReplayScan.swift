@@ -1,0 +1,78 @@
+import Contracts
+import Kafka
+import Kernel
+import Messaging
+
+/// The orders whose events are on one partition: an order is on the same one in every topic.
+struct ReplayScan: Sendable {
+    /// How many events are held at once, at about 3 kB each with what is made of them.
+    static let eventsMax: Int64 = 1_000_000
+    /// Events that were written at once may be so far apart in a topic.
+    private static let margin = Duration.seconds(600)
+
+    private(set) var orders: [Identifier: OrderLog] = [:]
+    private(set) var records: Int64 = 0
+    private(set) var events: Int64 = 0
+    /// Records that no service can read either.
+    private(set) var unreadable = Violations()
+    /// Of orders placed before it Kafka may have deleted events; nil where it has deleted none.
+    private(set) var horizon: Timestamp?
+    private var opened: Set<TopicPartition> = []
+    private let limits: [TopicPartition: PartitionLag]
+
+    init(_ limits: [TopicPartition: PartitionLag]) { self.limits = limits }
+
+    /// Reads all topics that tell of orders.
+    ///
+    /// - Parameters:
+    ///   - limits: the partitions to read, and where they end.
+    ///   - order: the only one to keep; nil for all.
+    /// - Throws: as `TopicRecords.read` does; `Failure` for more events than can be held.
+    static func run(
+        _ limits: [TopicPartition: PartitionLag], order: Identifier? = nil, at now: Timestamp, _ shop: Shop
+    ) async throws -> ReplayScan {
+        var scan = ReplayScan(limits)
+        for (partition, limit) in limits where limit.beginning > 0 && limit.beginning == limit.end {
+            scan.lost(allOf: partition, at: now)
+        }
+        let key = order.map { Array($0.description.utf8) }
+        try await TopicRecords.read(limits, shop) { record in
+            scan.take(record, onlyOf: key)
+            guard scan.events <= eventsMax else {
+                throw Failure(
+                    "more than \(eventsMax) events are on one partition, too many to hold: replay one order alone"
+                )
+            }
+        }
+        return scan
+    }
+
+    mutating func take(_ record: KafkaRecord, onlyOf key: [UInt8]? = nil) {
+        if limits[record.topicPartition]?.beginning ?? 0 > 0, opened.insert(record.topicPartition).inserted,
+            let first = try? CloudEvent(headers: record.headers)
+        {
+            horizon = max(horizon ?? first.time, first.time.advanced(by: Self.margin))
+        }
+        if let key, record.key != key { return }
+        records += 1
+        do {
+            let incoming = try OrderFact.decode(record)
+            let id = incoming.message.event.orderId
+            let before = orders[id]?.events.count ?? 0
+            orders[id, default: OrderLog(order: id)].take(
+                LoggedEvent(incoming, partition: record.partition, offset: record.offset))
+            events += Int64((orders[id]?.events.count ?? 0) - before)
+        } catch {
+            unreadable.add("\(record.topic) p\(record.partition)@\(record.offset): \(error)")
+        }
+    }
+
+    /// Retention has left nothing of a partition, so nothing tells up to when.
+    private mutating func lost(allOf partition: TopicPartition, at now: Timestamp) {
+        guard let topic = Topic.all.first(where: { $0.name == partition.topic }),
+            case .days(let days) = topic.retention
+        else { return }
+        let oldest = now.advanced(by: .seconds(-86_400 * days))
+        horizon = max(horizon ?? oldest, oldest)
+    }
+}
