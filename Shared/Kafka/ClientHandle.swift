@@ -82,11 +82,17 @@ struct ClientHandle: Sendable {
         }
     }
 
-    /// The reason why this client is finished, or nil while it isn't.
-    var fatalReason: String? {
+    /// Why this client is finished, or nil while it isn't: `.fatal`, or `.authorization` where another client would end
+    /// in the same way.
+    var fatalError: KafkaError? { Self.fatal(of: pointer) }
+
+    static func fatal(of client: OpaquePointer) -> KafkaError? {
         var message = [CChar](repeating: 0, count: 512)
-        let code = rd_kafka_fatal_error(pointer, &message, message.count)
-        return code == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : text(message)
+        let code = rd_kafka_fatal_error(client, &message, message.count)
+        guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return nil }
+        let error = KafkaError(code: code, detail: text(message))
+        if case .authorization = error { return error }
+        return .fatal(text(message))
     }
 
     /// The cluster's id by its last answer about topics; blocks until there was one.
@@ -133,7 +139,8 @@ struct SharedPointer: Sendable {
     nonisolated(unsafe) let pointer: OpaquePointer
 }
 
-private func text(_ buffer: [CChar]) -> String {
+/// The text that the library has left in a buffer.
+func text(_ buffer: [CChar]) -> String {
     String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 

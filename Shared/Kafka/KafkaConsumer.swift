@@ -265,7 +265,7 @@ extension KafkaConsumer {
 
     private func error(_ code: rd_kafka_resp_err_t, topic: String? = nil, detail: String? = nil) -> KafkaError
     {
-        if let reason = client.fatalReason { return .fatal(reason) }
+        if let error = client.fatalError { return error }
         return KafkaError(code: code, topic: topic, detail: detail)
     }
 }

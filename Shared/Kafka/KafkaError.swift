@@ -85,12 +85,16 @@ extension KafkaError {
         case RD_KAFKA_RESP_ERR__INVALID_ARG:
             self = .configuration(reason)
         default:
-            self = Self.byKind(code, reason)
+            self = Self.byKind(code, topic, reason)
         }
     }
 
-    private static func byKind(_ code: rd_kafka_resp_err_t, _ reason: String) -> KafkaError {
-        if authorizationCodes.contains(code.rawValue) { return .authorization(reason) }
+    private static func byKind(_ code: rd_kafka_resp_err_t, _ topic: String?, _ reason: String) -> KafkaError
+    {
+        if authorizationCodes.contains(code.rawValue) {
+            guard let topic, !reason.contains(topic) else { return .authorization(reason) }
+            return .authorization("\(topic): \(reason)")
+        }
         if transientCodes.contains(code.rawValue) { return .transient(reason) }
         return .other(code: code.rawValue, reason)
     }
@@ -100,7 +104,6 @@ extension KafkaError {
             RD_KAFKA_RESP_ERR__AUTHENTICATION, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
             RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
             RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED, RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM,
-            RD_KAFKA_RESP_ERR_SECURITY_DISABLED,
         ].map(\.rawValue))
 
     private static let transientCodes: Set<Int32> = Set(

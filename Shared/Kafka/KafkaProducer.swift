@@ -185,7 +185,7 @@ package final class KafkaProducer: Sendable {
                         client: client.pointer, topicHandle: topic.handle,
                         slot: batch.slots.baseAddress.map { $0 + index })
                 } catch {
-                    return batch.refuse(from: index, client.fatalReason.map(KafkaError.fatal) ?? error)
+                    return batch.refuse(from: index, client.fatalError ?? error)
                 }
             }
         }
@@ -237,10 +237,11 @@ private func deliveryError(_ message: rd_kafka_message_t, of client: OpaquePoint
         return message.offset >= 0
             ? nil : .transient("acknowledged without an offset: not known to be written")
     }
-    if rd_kafka_fatal_error(client, nil, 0) != RD_KAFKA_RESP_ERR_NO_ERROR {
-        return .fatal(String(cString: rd_kafka_err2str(rd_kafka_fatal_error(client, nil, 0))))
-    }
-    return KafkaError(code: message.err, topic: message.rkt.map { String(cString: rd_kafka_topic_name($0)) })
+    let error = KafkaError(
+        code: message.err, topic: message.rkt.map { String(cString: rd_kafka_topic_name($0)) })
+    // It may have finished the client, too, but has more to say.
+    if case .authorization = error { return error }
+    return ClientHandle.fatal(of: client) ?? error
 }
 
 extension TopicPartition {

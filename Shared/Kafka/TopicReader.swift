@@ -96,13 +96,14 @@ package actor TopicReader {
     }
 
     private func check(_ message: rd_kafka_message_t) throws(KafkaError) {
-        if let reason = client.fatalReason { throw .fatal(reason) }
+        if let error = client.fatalError { throw error }
         let topic = message.rkt == nil ? nil : reader.topicName(message)
-        let error = KafkaError(code: message.err, topic: topic)
+        let detail = message.payload.map { String(cString: $0.assumingMemoryBound(to: CChar.self)) }
+        let error = KafkaError(code: message.err, topic: topic, detail: detail)
         switch error {
         case .fatal, .authorization, .unknownTopic, .configuration, .closed: throw error
         case .transient, .queueFull, .timedOut, .recordTooLarge, .offsetOutOfRange, .other:
-            client.context.note(message.err, String(cString: rd_kafka_err2str(message.err)))
+            client.context.note(message.err, detail ?? String(cString: rd_kafka_err2str(message.err)))
         }
     }
 }

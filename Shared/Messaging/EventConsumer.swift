@@ -129,9 +129,11 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
 
     /// One membership in the group, from joining to leaving.
     private func member(_ progressing: () -> Void) async throws {
-        let consumer = try KafkaConsumer(
-            configuration: kafka, group: service, instanceID: instanceID, topics: topics.map(\.name),
-            logger: logger)
+        let consumer = try BuildError.checking { () throws(KafkaError) in
+            try KafkaConsumer(
+                configuration: kafka, group: service, instanceID: instanceID, topics: topics.map(\.name),
+                logger: logger)
+        }
         do {
             let cluster = KafkaCluster(id: try await consumer.clusterID(timeout: .seconds(5)))
             try await cluster.admit(policy: policy, pool: pool)
@@ -203,7 +205,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
             try await cluster.requireSame(as: consumer.clusterID(timeout: .seconds(5)))
             switch error {
             case .authorization, .unknownTopic, .configuration:
-                throw BuildError("Kafka refuses this service: \(error); see `shop doctor`")
+                throw BuildError(refusal: error)
             case .offsetOutOfRange:
                 logger.error(
                     "records were deleted before they were handled, or topics made anew: `shop outbox rewind --all --offsets`",
@@ -386,13 +388,4 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
         let record: KafkaRecord
         let result: Result<Incoming<Handler.Message>, ContractError>
     }
-}
-
-/// Only another build, or an operator, can help: a missing table, topic or permission.
-///
-/// The service stops with these words rather than turn a bad deployment into a topic full of dead letters.
-package struct BuildError: Error, CustomStringConvertible {
-    package let description: String
-
-    package init(_ description: String) { self.description = description }
 }

@@ -87,16 +87,24 @@ package final class OutboxRelay: Sendable {
     }
 
     /// Relays until `close()`; takes the loss of Postgres, of Kafka and of the lead in its stride.
-    package func run() async {
-        await withTaskGroup(of: Void.self) { group in
+    ///
+    /// - Throws: `BuildError` where Kafka does not let this service publish, or a setting can't be; the service exits with
+    ///   its words.
+    package func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await pulse(self.wake, every: self.pollInterval, until: self.stop) }
             group.addTask {
                 await self.channel.say(
                     at: self.announce, in: self.pool, logger: self.logger, until: self.stop)
             }
-            group.addTask(priority: .high) { await self.relay() }
+            group.addTask(priority: .high) {
+                // The others end by nothing else.
+                defer { self.close() }
+                try await self.relay()
+            }
             group.addTask { await self.tick() }
             group.addTask { await self.retain() }
+            try await group.waitForAll()
         }
     }
 
@@ -149,11 +157,15 @@ package final class OutboxRelay: Sendable {
         }
     }
 
-    private func relay() async {
+    private func relay() async throws {
         var backoff = Backoff()
         while !stop.isSet {
             do {
                 try await lead { backoff.reset() }
+            } catch let error as BuildError {
+                throw error
+            } catch KafkaError.authorization(let reason) {
+                throw BuildError(refusal: .authorization(reason))
             } catch is DeposedError {
                 logger.info("another relay leads, or the outbox was rewound: starting over")
             } catch {
@@ -175,7 +187,9 @@ package final class OutboxRelay: Sendable {
                 await stop.sleep(.milliseconds(500))
                 if stop.isSet { return await connection.close() }
             }
-            let producer = try KafkaProducer(configuration: kafka, logger: logger)
+            let producer = try BuildError.checking { () throws(KafkaError) in
+                try KafkaProducer(configuration: kafka, logger: logger)
+            }
             do {
                 defer {
                     leading.withLock { $0 = nil }

@@ -104,7 +104,7 @@ extension Service {
                 Part(
                     "postgres", start: { try await core.awaitSchema(migrations) },
                     stop: { await core.pool.close() }),
-                .loop("relay", run: { await core.relay.run() }, close: { core.relay.close() }),
+                .loop("relay", run: { try await core.relay.run() }, close: { core.relay.close() }),
             ]
                 + (parts.workers + [context.reconciler(messagingRules + parts.rules), memory]).map {
                     Part.loop($0.name, run: $0.run, close: $0.stop)

@@ -192,7 +192,7 @@ struct EventConsumerTests {
                 try await kafka.send([huge, try OrderCancelled(by: "a").record])
                 let relay = relay(house, kafka)
                 let told = try await withThrowingTaskGroup(of: Void.self) { tasks in
-                    tasks.addTask { await relay.run() }
+                    tasks.addTask { try await relay.run() }
                     defer { relay.close() }
                     try await running(consumer(house, kafka, EffectHandler())) {
                         try await awaitEffects(1, house)

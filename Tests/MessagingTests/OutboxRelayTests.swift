@@ -32,7 +32,7 @@ struct OutboxRelayTests {
                         metrics: metrics, logger: house.log.logger)
                 }
                 try await withThrowingTaskGroup(of: Void.self) { tasks in
-                    for relay in relays { tasks.addTask { await relay.run() } }
+                    for relay in relays { tasks.addTask { try await relay.run() } }
                     defer { for relay in relays { relay.close() } }
                     try await body(house, kafka, proxy, relays)
                 }
@@ -244,7 +244,7 @@ struct OutboxRelayTests {
                         service: "orders", database: house.database, pool: house.pool, kafka: kafka,
                         policy: .rewind, logger: house.log.logger)
                     try await withThrowingTaskGroup(of: Void.self) { tasks in
-                        tasks.addTask { await relay.run() }
+                        tasks.addTask { try await relay.run() }
                         defer { relay.close() }
                         try await write(3, house, waking: [relay])
                         _ = try await first.read(.ordersCancelled, until: isComplete(3))
@@ -254,6 +254,53 @@ struct OutboxRelayTests {
                     }
                 }
             }
+        }
+    }
+
+    /// A relay goes on until it is closed, also where the test has no more time.
+    private func runToItsEnd(_ relay: OutboxRelay) async throws {
+        try await withTaskCancellationHandler {
+            try await relay.run()
+        } onCancel: {
+            relay.close()
+        }
+    }
+
+    /// It would try for ever, while the service seems well.
+    @Test(.timeLimit(.minutes(2)))
+    func `a topic that Kafka does not let it write ends it, with what to do`() async throws {
+        try await MessagingHouse.with { house in
+            try await MockKafka.with(house) { kafka in
+                let relay = OutboxRelay(
+                    service: "orders", database: house.database, pool: house.pool,
+                    kafka: kafka.configuration, policy: .stop, logger: house.log.logger)
+                try await house.write("other", versions: 1...1)
+                let produce: Int16 = 0
+                let topicAuthorizationFailed: Int32 = 29
+                try kafka.cluster.failNext(request: produce, codes: [topicAuthorizationFailed])
+
+                let error = await #expect(throws: BuildError.self) { try await runToItsEnd(relay) }
+
+                #expect(error?.description.contains("orders.cancelled: ") == true)
+                #expect(error?.description.contains("`shop setup --acls`") == true)
+                #expect(try await house.number("SELECT count(*) FROM outbox") == 1)
+            }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func `a certificate that is not there ends it, too`() async throws {
+        try await MessagingHouse.with { house in
+            let kafka = KafkaConfiguration(
+                bootstrapServers: "127.0.0.1:1", clientID: "test",
+                securitySettings: ["security.protocol": "ssl", "ssl.ca.location": "/nowhere/ca.pem"])
+            let relay = OutboxRelay(
+                service: "orders", database: house.database, pool: house.pool, kafka: kafka, policy: .stop,
+                logger: house.log.logger)
+
+            let error = await #expect(throws: BuildError.self) { try await runToItsEnd(relay) }
+
+            #expect(error?.description.contains("ssl.ca.location") == true)
         }
     }
 }
