@@ -129,6 +129,34 @@ package actor KafkaAdmin {
         }
     }
 
+    /// The rights that the cluster knows, of those that an `ACLBinding` can say.
+    ///
+    /// None also where it has no authorizer, so that everybody may do everything, and where it does not let this client
+    /// ask: librdkafka (2.0.2 to 2.15) drops those errors.
+    ///
+    /// - Throws: `.timedOut` of the mock cluster, too, which knows no such request.
+    package func acls(timeout: Duration) throws(KafkaError) -> Set<ACLBinding> {
+        guard !isClosed else { throw .closed }
+        return try AdminACLs.describe(client, timeout)
+    }
+
+    /// Grants rights; one that is there already is left as it is.
+    ///
+    /// - Returns: false where the cluster has no authorizer, and so no rights to grant.
+    /// - Throws: the first refusal, after all were tried. It is safe to repeat.
+    package func createACLs(
+        _ bindings: [ACLBinding], timeout: Duration = .seconds(30)
+    ) throws(KafkaError) -> Bool {
+        guard !isClosed else { throw .closed }
+        guard !bindings.isEmpty else { return true }
+        do {
+            try AdminACLs.create(bindings, client, timeout)
+        } catch .other(code: RD_KAFKA_RESP_ERR_SECURITY_DISABLED.rawValue, _) {
+            return false
+        }
+        return true
+    }
+
     /// How far a group is behind in every partition of the topics; nil stands for no group, which has committed nothing.
     package func groupLag(
         group: String?, topics: [String], timeout: Duration

@@ -115,16 +115,18 @@ enum Diagnosis {
 
     static func ofKafka(_ shop: Shop) async -> [Symptom] {
         do {
-            let (cluster, topics) = try await shop.withKafka { admin in
+            let (cluster, topics, rights) = try await shop.withKafka { admin in
                 (
                     try await admin.clusterID(timeout: Shop.brokerTimeout),
-                    try await admin.topics(timeout: Shop.brokerTimeout)
+                    try await admin.topics(timeout: Shop.brokerTimeout),
+                    try await ACLSetup.present(admin, within: .seconds(1))
                 )
             }
             var symptoms = [
                 Symptom.fine("kafka", "cluster \(cluster) at \(try shop.settings[.bootstrapServers])")
             ]
             symptoms += ofTopics(topics)
+            symptoms.append(ofACLs(rights))
             for service in Shop.services { symptoms += await ofOutbox(service, cluster: cluster, shop) }
             return symptoms
         } catch {
@@ -157,6 +159,21 @@ enum Diagnosis {
             symptoms.append(.fine("topics", "\(Topic.all.count), of \(Topic.partitions) partitions each"))
         }
         return symptoms
+    }
+
+    /// - Parameter rights: nil of a broker that knows no such thing; empty of one that asks for none, or does not say.
+    static func ofACLs(_ rights: Set<ACLBinding>?) -> Symptom {
+        guard let rights else { return .fine("acls", "this broker answers nothing about them") }
+        guard !rights.isEmpty else {
+            return .fine(
+                "acls", "none: right where the cluster has no authorizer, else run `shop setup --acls`")
+        }
+        let missing = ACLSetup.all.filter { !rights.contains($0) }
+        guard let first = missing.first else {
+            return .fine("acls", "\(ACLSetup.all.count), what each service needs")
+        }
+        let rest = missing.count > 1 ? " and \(missing.count - 1) more" : ""
+        return .wrong("acls", "\(first)\(rest) missing: run `shop setup --acls`")
     }
 
     /// Nothing where the database does not answer, which has been told.

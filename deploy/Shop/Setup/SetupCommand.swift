@@ -9,15 +9,18 @@ enum SetupCommand {
 
     static let setup = Command(
         verb: nil, summary: "make roles, schemas, tables, topics and sample products, where they are missing",
+        options: [
+            .flag("--acls", "let User:orders and its like do on Kafka what the service of that name needs")
+        ],
         details: """
             Changes nothing that is right already, so it can run at every start. A role that is there gets the password
             of its setting, and keeps the one it has where that isn't set. Needs DATABASE_URL to name the administrator.
             Waits up to 60 seconds for Postgres and for Kafka. Lies beside the programs of the services, which bring
             their own migrations.
             """,
-        run: { _, shop in try await run(shop) })
+        run: { arguments, shop in try await run(shop, grantsRights: arguments.has("--acls")) })
 
-    private static func run(_ shop: Shop) async throws -> ExitCode {
+    private static func run(_ shop: Shop, grantsRights: Bool) async throws -> ExitCode {
         let replication = try TopicSetup.replication(shop.settings)
         let passwords = try passwords(shop.settings)
         try await waiting(for: "Postgres", shop) { try await shop.withDatabase { _ in } }
@@ -34,6 +37,11 @@ enum SetupCommand {
         }
         let topics = try await TopicSetup.establish(replication: replication, shop).made
         shop.console.say("topics              \(counted(topics, of: Topic.all.count))")
+        if grantsRights {
+            let rights = try await shop.withKafka { try await ACLSetup.establish(with: $0) }
+            let made = counted(rights.map(\.description), of: ACLSetup.all.count)
+            shop.console.say("ACLs                \(made)")
+        }
         try Sibling(name: "inventory").run(
             ["seed"], environment: try environment(of: "inventory", shop.settings))
         shop.console.say("sample products     there")
@@ -61,10 +69,12 @@ enum SetupCommand {
 
     /// What a service's program gets to see: the administrator's address, and no password of another role.
     ///
-    /// Nor what begins with `SHOP_`, which a service refuses unless it is a setting of its own.
+    /// Nor how the operator is known to Kafka, which these calls don't ask anything; nor what begins with `SHOP_`, which a
+    /// service refuses unless it is a setting of its own.
     private static func environment(of service: String, _ settings: Settings) throws -> [String: String] {
+        let withheld = ["SHOP_", "KAFKA_SSL_", "KAFKA_SASL_"]
         var environment = settings.environment.filter { name, _ in
-            !name.contains("DATABASE_") && !name.hasPrefix("SHOP_")
+            !name.contains("DATABASE_") && !withheld.contains(where: name.hasPrefix)
         }
         environment["DATABASE_URL"] = try settings[.databaseURL]
         if service == "payments" { environment["GATEWAY_DATABASE_URL"] = environment["DATABASE_URL"] }
