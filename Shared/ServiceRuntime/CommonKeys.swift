@@ -1,3 +1,4 @@
+package import Kafka
 package import Observability
 
 /// The settings that all services have.
@@ -30,6 +31,13 @@ package enum CommonKeys {
         "KAFKA_SSL_CERTIFICATE_FILE", default: "", "PEM file of the service's certificate")
     package static let kafkaKeyFile = ConfigurationKey.text(
         "KAFKA_SSL_KEY_FILE", default: "", "PEM file of the service's key")
+    package static let kafkaMechanism = ConfigurationKey<KafkaSecurity.Mechanism>.choice(
+        "KAFKA_SASL_MECHANISM", default: .none,
+        "how the service shows the brokers a password instead of a certificate; with KAFKA_SSL_CA_FILE")
+    package static let kafkaUsername = ConfigurationKey.text(
+        "KAFKA_SASL_USERNAME", default: "", "the service's name there")
+    package static let kafkaPassword = ConfigurationKey.text(
+        "KAFKA_SASL_PASSWORD", default: "", isSecret: true, "the password of that name")
     package static let outboxRetentionDays = ConfigurationKey.integer(
         "OUTBOX_RETENTION_DAYS", default: 7, in: 1...3650,
         "how long events stay in the outbox after they were published, for a rewind")
@@ -58,6 +66,7 @@ package enum CommonKeys {
             kafkaFetchWaitMilliseconds.entry, kafkaSessionTimeoutMilliseconds.entry, kafkaOnNewCluster.entry,
             kafkaInstanceID.entry,
             kafkaAuthorityFile.entry, kafkaCertificateFile.entry, kafkaKeyFile.entry,
+            kafkaMechanism.entry, kafkaUsername.entry, kafkaPassword.entry,
             outboxRetentionDays.entry, reconcileInterval.entry,
             httpHost.entry, httpPort(default: port).entry, metricsPort.entry, logFormat.entry, logLevel.entry,
         ]
@@ -71,23 +80,20 @@ package enum NewClusterPolicy: String, CaseIterable, Sendable { case stop, rewin
 package enum LogFormat: String, CaseIterable, Sendable { case auto, pretty, json }
 
 extension Configuration {
-    /// The settings of librdkafka for TLS: none, or the three files and the protocol.
+    /// The settings of librdkafka by which the brokers and the service know each other; none for plain text.
     ///
-    /// - Throws: when some of the three files are set and others aren't.
+    /// - Throws: when some of what belongs together is set and some isn't.
     package func kafkaSecurity() throws(ConfigurationError) -> [String: String] {
-        let files = [
-            ("ssl.ca.location", CommonKeys.kafkaAuthorityFile),
-            ("ssl.certificate.location", CommonKeys.kafkaCertificateFile),
-            ("ssl.key.location", CommonKeys.kafkaKeyFile),
-        ]
-        let missing = files.filter { self[$0.1].isEmpty }.map(\.1.name)
-        if missing.count == files.count { return [:] }
-        guard missing.isEmpty else {
-            let names = missing.joined(separator: " and ")
-            throw ConfigurationError("\(names) must be set too, or none of the three, for TLS to Kafka")
+        let security = KafkaSecurity(
+            authorityFile: self[CommonKeys.kafkaAuthorityFile],
+            certificateFile: self[CommonKeys.kafkaCertificateFile], keyFile: self[CommonKeys.kafkaKeyFile],
+            mechanism: self[CommonKeys.kafkaMechanism], username: self[CommonKeys.kafkaUsername],
+            password: self[CommonKeys.kafkaPassword])
+        do {
+            return try security.settings()
+        } catch {
+            guard case .configuration(let fault) = error else { throw ConfigurationError("\(error)") }
+            throw ConfigurationError(fault)
         }
-        var settings = ["security.protocol": "ssl"]
-        for (name, key) in files { settings[name] = self[key] }
-        return settings
     }
 }

@@ -145,6 +145,30 @@ struct ConfigurationTests {
         )
     }
 
+    @Test func `a password for Kafka may stand in a file, and is in no text`() throws {
+        let environment = [
+            "KAFKA_SSL_CA_FILE": "/ca", "KAFKA_SASL_MECHANISM": "PLAIN", "KAFKA_SASL_USERNAME": "orders",
+            "KAFKA_SASL_PASSWORD_FILE": "/run/secrets/kafka",
+        ].merging(database) { $1 }
+        let configuration = try Configuration(
+            service.table, environment: environment, prefixes: ["ORDER_"], service: "orders"
+        ) { path in path == "/run/secrets/kafka" ? "sesam\n" : "" }
+        #expect(
+            try configuration.kafkaSecurity() == [
+                "security.protocol": "sasl_ssl", "ssl.ca.location": "/ca", "sasl.mechanisms": "PLAIN",
+                "sasl.username": "orders", "sasl.password": "sesam",
+            ])
+        #expect(!configuration.summary.contains("sesam"))
+        #expect(configuration.summary.contains("KAFKA_SASL_PASSWORD=(hidden)\n"))
+    }
+
+    @Test func `a way to show a password that does not work here is refused`() {
+        let fault = faults(["KAFKA_SASL_MECHANISM": "SCRAM-SHA-512"]).first
+        #expect(fault == "KAFKA_SASL_MECHANISM must be one of none, PLAIN, not `SCRAM-SHA-512`")
+        #expect(
+            faults(["KAFKA_SASL_USERNAME": "orders"]).first?.contains("KAFKA_SASL_MECHANISM=PLAIN") == true)
+    }
+
     @Test func `the help names every setting, its form and its default`() {
         let help = service.help
         for entry in service.table {

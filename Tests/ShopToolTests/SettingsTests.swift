@@ -69,4 +69,58 @@ import Testing
             ], localFolder: nil)
         #expect(try all.kafkaSecurity["security.protocol"] == "ssl")
     }
+
+    @Test func `a password for Kafka needs its mechanism, and that is one of a few`() throws {
+        var environment = [
+            "KAFKA_SSL_CA_FILE": "/ca", "KAFKA_SASL_USERNAME": "a", "KAFKA_SASL_PASSWORD": "b",
+        ]
+        #expect(throws: Failure.self) {
+            try Settings(environment: environment, localFolder: nil).kafkaSecurity
+        }
+        environment["KAFKA_SASL_MECHANISM"] = "PLAIN"
+        let security = try Settings(environment: environment, localFolder: nil).kafkaSecurity
+        #expect(security["security.protocol"] == "sasl_ssl")
+        environment["KAFKA_SASL_MECHANISM"] = "SCRAM"
+        #expect(throws: Failure("KAFKA_SASL_MECHANISM is one of none, PLAIN, not `SCRAM`")) {
+            try Settings(environment: environment, localFolder: nil).kafkaSecurity
+        }
+    }
+
+    @Test
+    func `to the broker of deploy-up it is known as deploy-up has made it, and to another one it isn't`()
+        throws
+    {
+        try withLocalFolder { folder in
+            func security(_ environment: [String: String] = [:]) throws -> [String: String] {
+                try Settings(environment: environment, localFolder: folder).kafkaSecurity
+            }
+            func write(_ text: String, to file: String) throws {
+                try text.write(toFile: "\(folder)/\(file)", atomically: true, encoding: .utf8)
+            }
+            try write("127.0.0.1:9092", to: "run/bootstrap")
+            #expect(try security().isEmpty)
+            try write("none", to: "run/kafka.security")
+            #expect(try security().isEmpty)
+            try write("tls", to: "run/kafka.security")
+            let tls = [
+                "security.protocol": "ssl", "ssl.ca.location": "\(folder)/tls/ca.pem",
+                "ssl.certificate.location": "\(folder)/tls/shop.pem",
+                "ssl.key.location": "\(folder)/tls/shop.pem",
+            ]
+            #expect(try security() == tls)
+            #expect(try security(["KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092"]) == tls)
+            #expect(try security(["KAFKA_BOOTSTRAP_SERVERS": "elsewhere:9092"]).isEmpty)
+
+            try write("sasl", to: "run/kafka.security")
+            #expect(throws: Failure.self, "the password is missing") { try security() }
+            try FileManager.default.createDirectory(
+                atPath: "\(folder)/secrets", withIntermediateDirectories: false)
+            try write("sesam\n", to: "secrets/kafka-shop")
+            #expect(
+                try security() == [
+                    "security.protocol": "sasl_ssl", "ssl.ca.location": "\(folder)/tls/ca.pem",
+                    "sasl.mechanisms": "PLAIN", "sasl.username": "shop", "sasl.password": "sesam",
+                ])
+        }
+    }
 }

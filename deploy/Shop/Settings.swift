@@ -1,4 +1,5 @@
 import Glibc
+import Kafka
 
 /// What the environment decides, with its meaning for `shop --help`: the one list of settings.
 enum Setting: String, CaseIterable, Sendable {
@@ -7,6 +8,9 @@ enum Setting: String, CaseIterable, Sendable {
     case kafkaAuthorityFile = "KAFKA_SSL_CA_FILE"
     case kafkaCertificateFile = "KAFKA_SSL_CERTIFICATE_FILE"
     case kafkaKeyFile = "KAFKA_SSL_KEY_FILE"
+    case kafkaMechanism = "KAFKA_SASL_MECHANISM"
+    case kafkaUsername = "KAFKA_SASL_USERNAME"
+    case kafkaPassword = "KAFKA_SASL_PASSWORD"
     case replicationFactor = "KAFKA_REPLICATION_FACTOR"
     case ordersURL = "ORDERS_URL"
     case inventoryURL = "INVENTORY_URL"
@@ -25,6 +29,10 @@ enum Setting: String, CaseIterable, Sendable {
         case .kafkaAuthorityFile: "PEM file of the authority that signed the brokers; all three turn TLS on"
         case .kafkaCertificateFile: "PEM file of the operator's certificate"
         case .kafkaKeyFile: "PEM file of the operator's key"
+        case .kafkaMechanism:
+            "how the operator shows a password to the brokers: none, or PLAIN, through TLS"
+        case .kafkaUsername: "the operator's name there"
+        case .kafkaPassword: "the password of that name"
         case .replicationFactor: "copies of each topic that `shop setup` makes"
         case .ordersURL, .inventoryURL, .paymentsURL, .notificationsURL: "where the service answers"
         case .ordersPassword, .inventoryPassword, .paymentsPassword, .notificationsPassword, .gatewayPassword:
@@ -36,7 +44,8 @@ enum Setting: String, CaseIterable, Sendable {
         switch self {
         case .databaseURL: "postgres://shop@127.0.0.1:5433/shop"
         case .bootstrapServers: "127.0.0.1:9092"
-        case .kafkaAuthorityFile, .kafkaCertificateFile, .kafkaKeyFile: ""
+        case .kafkaAuthorityFile, .kafkaCertificateFile, .kafkaKeyFile, .kafkaUsername, .kafkaPassword: ""
+        case .kafkaMechanism: KafkaSecurity.Mechanism.none.rawValue
         case .replicationFactor: "1"
         case .ordersURL: "http://127.0.0.1:8080"
         case .inventoryURL: "http://127.0.0.1:8081"
@@ -102,32 +111,47 @@ struct Settings: Sendable {
         case .ordersURL, .inventoryURL, .paymentsURL, .notificationsURL:
             let service = setting.rawValue.prefix { $0 != "_" }.lowercased()
             return readFile("\(localFolder)/run/\(service).port").map { "http://127.0.0.1:\($0)" }
-        case .kafkaAuthorityFile, .kafkaCertificateFile, .kafkaKeyFile, .replicationFactor: return nil
+        case .kafkaAuthorityFile, .kafkaCertificateFile, .kafkaKeyFile, .kafkaMechanism, .kafkaUsername,
+            .kafkaPassword:
+            return localSecurity(setting, localFolder)
+        case .replicationFactor: return nil
         case .ordersPassword, .inventoryPassword, .paymentsPassword, .notificationsPassword, .gatewayPassword:
             return nil
         }
     }
 
-    /// librdkafka's settings for TLS: none, or the three files and the protocol.
+    /// How `deploy/up` has its own broker know the operator, by what KAFKA_SECURITY was then; nothing for another broker.
+    private func localSecurity(_ setting: Setting, _ folder: String) -> String? {
+        let own = readFile("\(folder)/run/bootstrap")
+        guard let own, (try? self[.bootstrapServers]) == own else { return nil }
+        switch (readFile("\(folder)/run/kafka.security"), setting) {
+        case ("tls", .kafkaAuthorityFile), ("sasl", .kafkaAuthorityFile): return "\(folder)/tls/ca.pem"
+        case ("tls", .kafkaCertificateFile), ("tls", .kafkaKeyFile): return "\(folder)/tls/shop.pem"
+        case ("sasl", .kafkaMechanism): return KafkaSecurity.Mechanism.plain.rawValue
+        case ("sasl", .kafkaUsername): return "shop"
+        case ("sasl", .kafkaPassword): return readFile("\(folder)/secrets/kafka-shop")
+        default: return nil
+        }
+    }
+
+    /// librdkafka's settings by which the brokers and this tool know each other; none for plain text.
     var kafkaSecurity: [String: String] {
         get throws(Failure) {
-            let files: [(name: String, setting: Setting)] = [
-                ("ssl.ca.location", .kafkaAuthorityFile), ("ssl.certificate.location", .kafkaCertificateFile),
-                ("ssl.key.location", .kafkaKeyFile),
-            ]
-            var security: [String: String] = [:]
-            for (name, setting) in files {
-                let path = try self[setting]
-                if !path.isEmpty { security[name] = path }
+            let word = try self[.kafkaMechanism]
+            guard let mechanism = KafkaSecurity.Mechanism(rawValue: word) else {
+                let all = KafkaSecurity.Mechanism.allCases.map(\.rawValue).joined(separator: ", ")
+                throw Failure("\(Setting.kafkaMechanism.rawValue) is one of \(all), not `\(word.oneLine)`")
             }
-            guard !security.isEmpty else { return [:] }
-            guard security.count == files.count else {
-                throw Failure(
-                    "for TLS to Kafka set all three of \(files.map(\.setting.rawValue).joined(separator: ", "))"
-                )
+            let security = KafkaSecurity(
+                authorityFile: try self[.kafkaAuthorityFile],
+                certificateFile: try self[.kafkaCertificateFile], keyFile: try self[.kafkaKeyFile],
+                mechanism: mechanism, username: try self[.kafkaUsername], password: try self[.kafkaPassword])
+            do {
+                return try security.settings()
+            } catch {
+                guard case .configuration(let fault) = error else { throw Failure("\(error)") }
+                throw Failure(fault)
             }
-            security["security.protocol"] = "ssl"
-            return security
         }
     }
 
