@@ -1,12 +1,16 @@
 # shellcheck shell=bash disable=SC2154
 # The broker: one that is given, the Apache Kafka in KAFKA_HOME, or the local broker. Sourced.
 
+# shellcheck source=security.sh
+source "${BASH_SOURCE[0]%/*}/security.sh"
+
 # broker_start: starts what is to be started; sets KAFKA_BOOTSTRAP_SERVERS and broker_kind (given, apache, local).
 broker_start() {
     if [[ -n ${KAFKA_BOOTSTRAP_SERVERS:-} ]] && ! own_broker "$KAFKA_BOOTSTRAP_SERVERS"; then
         broker_kind=given
         ! running kafka || fail "a broker of deploy/up still runs, and KAFKA_BOOTSTRAP_SERVERS names another: deploy/down first"
         printf given > "$state/run/kafka.kind"
+        printf none > "$state/run/kafka.security"
         return
     fi
     if running kafka; then
@@ -23,6 +27,7 @@ broker_start() {
         await kafka 20 test -s "$state/run/kafka.address"
     fi
     printf '%s' "$broker_kind" > "$state/run/kafka.kind"
+    printf '%s' "${KAFKA_SECURITY:-none}" > "$state/run/kafka.security"
     KAFKA_BOOTSTRAP_SERVERS=$(< "$state/run/kafka.address")
 }
 
@@ -53,6 +58,7 @@ kafka_options() {
 apache_start() {
     local data=$state/kafka properties=$state/run/kafka.properties log=$state/log/kafka-format.log
     local address=127.0.0.1:$KAFKA_PORT controller=127.0.0.1:$((KAFKA_PORT + 1)) proxied='' advertised=''
+    local clients=PLAINTEXT controllers=PLAINTEXT
     if [[ -n ${KAFKA_PROXIED_PORT:-} ]]; then
         proxied=,PROXIED://127.0.0.1:$((KAFKA_PROXIED_PORT + 1)) advertised=,PROXIED://127.0.0.1:$KAFKA_PROXIED_PORT
     fi
@@ -60,14 +66,26 @@ apache_start() {
     port_free kafka KAFKA_PORT
     port_free "kafka's controller (KAFKA_PORT + 1)" KAFKA_PORT "$((KAFKA_PORT + 1))"
     mkdir -p "$data"
-    cat > "$properties" << END
+    case ${KAFKA_SECURITY:-none} in
+        tls) clients=SSL controllers=SSL ;;
+        sasl) clients=SASL_SSL controllers=SSL ;;
+    esac
+    # They may hold passwords.
+    rm -f "$properties" "$state/run/shop.properties"
+    if secured; then
+        certificates
+        (umask 077 && shop_properties > "$state/run/shop.properties")
+    fi
+    (umask 077 && broker_security > "$properties")
+    cat >> "$properties" << END
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@$controller
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://$address,CONTROLLER://$controller$proxied
-advertised.listeners=PLAINTEXT://$address$advertised
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
+listeners=$clients://$address,CONTROLLER://$controller$proxied
+advertised.listeners=$clients://$address$advertised
+inter.broker.listener.name=$clients
+listener.security.protocol.map=CONTROLLER:$controllers,$clients:$clients,PROXIED:$clients
 log.dirs=$data
 auto.create.topics.enable=false
 num.partitions=6

@@ -23,6 +23,7 @@ packages() {
     done
     if [[ -z ${DATABASE_URL:-} ]] && ! postgres_bin > /dev/null; then missing+=(postgresql); fi
     if [[ -n ${KAFKA_HOME:-} ]] && ! command -v java > /dev/null; then missing+=(default-jre-headless); fi
+    if [[ ${KAFKA_SECURITY:-none} != none ]] && ! command -v openssl > /dev/null; then missing+=(openssl); fi
     ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
 }
 

@@ -4,7 +4,7 @@
 # start_service NAME [NUMBER]: with an environment of its own; what is left to the service's defaults is not named here.
 # With a NUMBER, one more instance beside the first, known as NAME-NUMBER, on a port that nobody has and without metrics.
 start_service() {
-    local name=$1${2:+-$2} port metrics='' url gateway
+    local name=$1${2:+-$2} port metrics='' url gateway identity
     if [[ -n ${2:-} ]]; then port=$(free_port); else port=$(port_of "$1") metrics=$(port_of "$1_metrics"); fi
     url=$(url_for "$1") gateway=$(url_for gateway)
     local -x DATABASE_URL=$url KAFKA_BOOTSTRAP_SERVERS=$KAFKA_BOOTSTRAP_SERVERS HTTP_PORT=$port METRICS_PORT=$metrics
@@ -17,7 +17,8 @@ start_service() {
     fi
     # A broker of ours that is new was made by us: the services refill it. One that was given needs a person's word.
     [[ $broker_kind == given ]] || local -x KAFKA_ON_NEW_CLUSTER=${KAFKA_ON_NEW_CLUSTER:-rewind}
-    launch "$name" "$root/.build/release/$1"
+    identify "$1"
+    launch "$name" "${identity[@]}" "$root/.build/release/$1"
     printf '%s' "$port" > "$state/run/$name.port"
 }
 
