@@ -69,6 +69,7 @@ package final class RunningShop: Sendable {
         topics = Topics(
             configuration: KafkaConfiguration(
                 bootstrapServers: settings.bootstrapServers, clientID: "system-tests",
+                securitySettings: try settings.securedBroker?.settings(of: "shop") ?? [:],
                 fetchWaitMilliseconds: settings.fetchWaitMilliseconds))
         var ports: [Instance: Int] = [:]
         var metricsPorts: [Instance: Int] = [:]
@@ -92,8 +93,9 @@ package final class RunningShop: Sendable {
         do {
             try await settings.postgres.administrate("CREATE DATABASE \(database)")
             try await shop.topics.clear(settings.brokerKind)
-            let setup = try await shop.tool("setup")
-            guard setup.code == 0 else { throw ToolFailed(words: ["setup"], result: setup) }
+            let words = settings.securedBroker == nil ? ["setup"] : ["setup", "--acls"]
+            let setup = try await shop.tool(words, within: .seconds(60))
+            guard setup.code == 0 else { throw ToolFailed(words: words, result: setup) }
             let first = ServiceName.allCases.map { Instance($0) }
             for instance in first { try shop.launch(instance) }
             for instance in first { try await shop.becomesReady(instance) }
@@ -166,6 +168,7 @@ package final class RunningShop: Sendable {
         for name in ServiceName.allCases {
             environment["\(name.rawValue.uppercased())_URL"] = "http://127.0.0.1:\(port(name))"
         }
+        environment.merge(settings.securedBroker?.environment(of: "shop") ?? [:]) { $1 }
         return try await run("shop", words, environment, within: limit)
     }
 
@@ -246,6 +249,7 @@ extension RunningShop {
             environment["KAFKA_INSTANCE_ID"] = "\(instance.number)"
             environment["KAFKA_SESSION_TIMEOUT_MS"] = "6000"
         }
+        environment.merge(settings.securedBroker?.environment(of: name) ?? [:]) { $1 }
         environment["LOG_FORMAT"] = "pretty"
         environment["RECONCILE_INTERVAL_SECONDS"] = "0.5"
         if instance.service == .payments {

@@ -10,11 +10,17 @@ package struct Settings: Sendable {
     package let postgres: PostgresServer
     package let bootstrapServers: String
     package let brokerKind: BrokerKind
+    /// A broker that asks who comes; nil for one that lets in everybody.
+    package let securedBroker: SecuredBroker?
 
-    package init(postgres: PostgresServer, bootstrapServers: String, brokerKind: BrokerKind) {
+    package init(
+        postgres: PostgresServer, bootstrapServers: String, brokerKind: BrokerKind,
+        securedBroker: SecuredBroker? = nil
+    ) {
         self.postgres = postgres
         self.bootstrapServers = bootstrapServers
         self.brokerKind = brokerKind
+        self.securedBroker = securedBroker
     }
 
     package struct Missing: Error, CustomStringConvertible {

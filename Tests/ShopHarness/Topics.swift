@@ -8,6 +8,8 @@ import TestSupport
 package struct Topics: Sendable {
     package let configuration: KafkaConfiguration
 
+    package init(configuration: KafkaConfiguration) { self.configuration = configuration }
+
     package struct NotEmpty: Error, CustomStringConvertible {
         let topic: String
         package var description: String {
