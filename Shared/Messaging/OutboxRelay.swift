@@ -194,6 +194,8 @@ package final class OutboxRelay: Sendable {
                 defer {
                     leading.withLock { $0 = nil }
                     delay.withLock { $0 = PublishDelay(at: .now()) }
+                    // Another may have led for a while, and was not told of what this process wrote meanwhile.
+                    announce.wake()
                 }
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { await self.abandon(producer) }

@@ -231,6 +231,24 @@ struct OutboxRelayTests {
         }
     }
 
+    @Test func `what a leader wrote that was deposed unawares is published at once`() async throws {
+        try await with(["relay one", "relay two"], leadTimeout: .seconds(60), pollInterval: .seconds(3600)) {
+            house, kafka, _, relays in
+            try await write(1, house, waking: relays)
+            _ = try await kafka.read(.ordersCancelled, until: isComplete(1))
+            let isFirst =
+                try await house.strings("SELECT application_name FROM \(Self.leading)") == ["relay one"]
+            let (deposed, next) = isFirst ? (relays[0], relays[1]) : (relays[1], relays[0])
+            let epoch = try await house.number(Self.epoch)
+            try await endLeader(house)
+            try await eventually("the other leads") { try await house.number(Self.epoch) > epoch }
+            try await write(1, house, waking: [next])
+            _ = try await kafka.read(.ordersCancelled, until: isComplete(2))
+            try await write(1, house, waking: [deposed])
+            expectOrder(try await kafka.read(.ordersCancelled, until: isComplete(3)), 3)
+        }
+    }
+
     @Test func `a relay at rest notices that the cluster is another`() async throws {
         try await MessagingHouse.with { house in
             try await MockKafka.with(house) { first in
