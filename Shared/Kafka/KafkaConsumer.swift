@@ -28,9 +28,8 @@ package actor KafkaConsumer {
     private let wakeUp: WakeUp
     private let topics: [String]
     private let bytesMax: Int
-    /// Whether the client may be asked from any thread: not while it is destroyed, nor after.
-    private let isOpen = Mutex(true)
-    private var isClosed = false
+    /// Set before the client is ended: from then on nobody may ask it, on any thread.
+    private let closed = Mutex(false)
     private var reader = RecordReader()
     /// Held from joining to leaving; see `join`.
     private var handles: [OpaquePointer] = []
@@ -150,8 +149,8 @@ package actor KafkaConsumer {
     package nonisolated func knownEnds(
         of partitions: some Collection<TopicPartition>
     ) -> [TopicPartition: Int64] {
-        isOpen.withLock { isOpen in
-            guard isOpen else { return [:] }
+        closed.withLock { isClosed in
+            guard !isClosed else { return [:] }
             return partitions.reduce(into: [:]) { ends, partition in
                 var (low, high) = (Int64(-1), Int64(-1))
                 let code = rd_kafka_get_watermark_offsets(
@@ -183,13 +182,14 @@ extension KafkaConsumer {
     /// The position of the oldest record that a partition still has.
     package static let beginning = Int64(RD_KAFKA_OFFSET_BEGINNING)
 
+    private var isClosed: Bool { closed.withLock { $0 } }
+
     private func leave() async {
         guard !isClosed else { return }
-        isClosed = true
+        closed.withLock { $0 = true }
         rd_kafka_consumer_close(client.pointer)
         for handle in handles { rd_kafka_topic_destroy(handle) }
         wakeUp.retire()
-        isOpen.withLock { $0 = false }
         await client.end()
     }
 

@@ -149,30 +149,22 @@ extension History {
     }()
 
     /// The capture is said before the cancellation and heard after it.
-    static let overtaken: History = {
-        var history = History(
-            "cancelled, the capture heard late", end: ["cancelled", "released", "refunded"])
-        history.reserve()
-        history.capture()
-        history.cancelling()
-        history.release(version: 2, cause: "orders.cancelling")
-        history.refund(version: 4, cause: "orders.cancelling")
-        history.cancelled(.customer, version: 5, cause: "payments.refunded")
-        return history
-    }()
+    static let overtaken = givenBack("cancelled, the capture heard late", version: 5)
 
     /// Orders hears of the refund first, so that of the capture is stale.
-    static let turnedAround: History = {
-        var history = History(
-            "cancelled, the capture heard after its refund", end: ["cancelled", "released", "refunded"])
+    static let turnedAround = givenBack("cancelled, the capture heard after its refund", version: 4)
+
+    /// - Parameter version: of the order at its end, which tells whether orders heard of the capture in time.
+    private static func givenBack(_ name: String, version: Int64) -> History {
+        var history = History(name, end: ["cancelled", "released", "refunded"])
         history.reserve()
         history.capture()
         history.cancelling()
         history.release(version: 2, cause: "orders.cancelling")
         history.refund(version: 4, cause: "orders.cancelling")
-        history.cancelled(.customer, version: 4, cause: "payments.refunded")
+        history.cancelled(.customer, version: version, cause: "payments.refunded")
         return history
-    }()
+    }
 
     static let soldOutMeanwhile: History = {
         var history = History("cancelled while it is sold out", end: ["cancelled", "rejected", "voided"])
