@@ -64,6 +64,7 @@ let package = Package(
         .executable(name: "inventory", targets: ["InventoryService"]),
         .executable(name: "payments", targets: ["PaymentsService"]),
         .executable(name: "notifications", targets: ["NotificationsService"]),
+        .executable(name: "sales", targets: ["SalesService"]),
         .executable(name: "shop", targets: ["ShopTool"]),
         .executable(name: "local-broker", targets: ["LocalBroker"]),
         .executable(name: "faults", targets: ["Faults"]),
@@ -144,5 +145,5 @@ let package = Package(
         tests("TidyTests", []),
         tests("SystemTests", ["Contracts", "Kafka", "Kernel", "Observability", "Postgres", "ShopHarness"]),
     ] + service("Orders") + service("Inventory") + service("Payments")
-        + service("Notifications", extra: ["Curl"])
+        + service("Notifications", extra: ["Curl"]) + service("Sales")
 )

@@ -1,6 +1,6 @@
 /// One row of the table of topics: what a topic is called, who writes it, who reads it, how long it is kept.
 package struct Topic: Hashable, Sendable {
-    package enum Key: String, Sendable { case orderID, sku }
+    package enum Key: String, Sendable { case orderID, sku, window }
 
     package enum Retention: Hashable, Sendable {
         /// Records leave after this many days. Deduplication must reach further back than this plus any rewind.
@@ -26,10 +26,11 @@ package struct Topic: Hashable, Sendable {
 }
 
 extension Topic {
-    package static let ordersCreated = order("orders.created", to: ["inventory", "notifications"])
-    package static let ordersConfirmed = order("orders.confirmed", to: ["inventory", "notifications"])
+    package static let ordersCreated = order("orders.created", to: ["inventory", "notifications", "sales"])
+    package static let ordersConfirmed = order(
+        "orders.confirmed", to: ["inventory", "notifications", "sales"])
     package static let ordersCancelling = order("orders.cancelling", to: ["inventory", "payments"])
-    package static let ordersCancelled = order("orders.cancelled", to: ["notifications"])
+    package static let ordersCancelled = order("orders.cancelled", to: ["notifications", "sales"])
     package static let inventoryReserved = order("inventory.reserved", to: ["payments"])
     package static let inventoryRejected = order("inventory.rejected", to: ["orders"])
     package static let inventoryReleased = order("inventory.released", to: ["orders"])
@@ -41,6 +42,8 @@ extension Topic {
     package static let inventoryStock = Topic(
         name: "inventory.stock", key: .sku, retention: .compacted, publisher: "inventory",
         consumers: ["orders"])
+    package static let salesCounted = Topic(
+        name: "sales.counted", key: .window, retention: .days(7), publisher: "sales", consumers: [])
 
     /// Every topic of the shop; `shop setup` makes them from this and no service makes any.
     package static let all: [Topic] =
@@ -49,8 +52,8 @@ extension Topic {
             inventoryRejected,
             inventoryReleased, paymentsCaptured, paymentsDeclined, paymentsVoided, paymentsRefunded,
             notificationsSent,
-            inventoryStock,
-        ] + ["orders", "inventory", "payments", "notifications"].map(deadLetters(of:))
+            inventoryStock, salesCounted,
+        ] + ["orders", "inventory", "payments", "notifications", "sales"].map(deadLetters(of:))
 
     /// Where a service shows what it could not handle.
     ///

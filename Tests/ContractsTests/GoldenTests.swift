@@ -33,6 +33,9 @@ struct GoldenTests {
         PaymentVoided(orderId: orderId),
         PaymentRefunded(orderId: orderId, amount: total),
         NotificationSent(orderId: orderId, customerId: "customer-1", kind: .orderConfirmed),
+        SalesCounted(
+            sku: "mug-blue", start: Timestamp(unixMilliseconds: 1_763_726_460_000), seconds: 60, units: 5,
+            orders: 2),
     ]
 
     static let names = events.map { type(of: $0).topic.name }
@@ -71,9 +74,10 @@ struct GoldenTests {
     }
 
     @Test(arguments: names)
-    func `the key is the order's id, or the SKU on the stock topic`(name: String) throws {
+    func `the key is the order's id, or the SKU, or the SKU and the time`(name: String) throws {
         let event = try Self.event(name)
-        #expect(event.key == (name == "inventory.stock" ? "mug-blue" : Self.orderId.description))
+        let others = ["inventory.stock": "mug-blue", "sales.counted": "mug-blue@2025-11-21T12:01:00.000Z"]
+        #expect(event.key == others[name] ?? Self.orderId.description)
     }
 
     @Test func `every topic but the dead letters has a golden event`() {

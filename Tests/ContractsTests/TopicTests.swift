@@ -3,7 +3,7 @@ import Testing
 
 @Suite("The table of topics")
 struct TopicTests {
-    static let services = ["orders", "inventory", "payments", "notifications"]
+    static let services = ["orders", "inventory", "payments", "notifications", "sales"]
 
     @Test func `names are unique and start with their publisher`() {
         #expect(Set(Topic.all.map(\.name)).count == Topic.all.count)
@@ -33,11 +33,13 @@ struct TopicTests {
             ])
         #expect(heard("payments") == ["inventory.reserved", "orders.cancelling"])
         #expect(heard("notifications") == ["orders.created", "orders.confirmed", "orders.cancelled"])
+        #expect(heard("sales") == ["orders.created", "orders.confirmed", "orders.cancelled"])
     }
 
-    @Test func `only the stock topic is compacted and keyed by SKU`() {
+    @Test func `every topic is keyed by order but the stock and the sales`() {
         #expect(Topic.all.filter { $0.retention == .compacted } == [.inventoryStock])
         #expect(Topic.all.filter { $0.key == .sku } == [.inventoryStock])
+        #expect(Topic.all.filter { $0.key == .window } == [.salesCounted])
     }
 
     @Test func `each service has its dead letters`() {

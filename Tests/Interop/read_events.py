@@ -16,7 +16,7 @@ from kafka import KafkaConsumer, TopicPartition
 TOPICS = """
     orders.created orders.confirmed orders.cancelling orders.cancelled inventory.reserved inventory.rejected
     inventory.released inventory.stock payments.captured payments.declined payments.voided payments.refunded
-    notifications.sent
+    notifications.sent sales.counted
 """.split()
 
 
@@ -52,8 +52,9 @@ def complaints(record, event):
         "id": len(event.get_id()) == 36,
         "time in UTC": event.get_time().utcoffset() == timedelta(0),
         "data are JSON": event.get_datacontenttype() == "application/json" and isinstance(data, dict),
-        "data name the key": isinstance(data, dict) and key in (data.get("orderId"), data.get("sku")),
-        "the correlation": record.topic == "inventory.stock" or event.get_extension("correlationid") is not None,
+        "data name the key": isinstance(data, dict)
+            and key in (data.get("orderId"), data.get("sku"), f"{data.get('sku')}@{data.get('start')}"),
+        "the correlation": record.topic in ("inventory.stock", "sales.counted") or event.get_extension("correlationid") is not None,
     }
     return [what for what, holds in checks.items() if not holds]
 

@@ -91,6 +91,10 @@ package struct Books: Sendable {
             SELECT 'nobody was told of ' || orders.id FROM orders.orders WHERE 2 > (
                 SELECT count(*) FROM notifications.message
                 WHERE order_id = orders.id AND kind IN ('order_received', 'order_' || orders.status))
+            UNION ALL
+            SELECT 'the sale of ' || orders.id || ' is ' || coalesce(sale.status, 'unheard of')
+            FROM orders.orders LEFT JOIN sales.sale ON order_id = orders.id
+            WHERE coalesce(sale.status, '') NOT IN ('counted', 'cancelled')
             """)
     }
 
@@ -113,7 +117,7 @@ package struct Books: Sendable {
         let tables = try await texts(
             """
             SELECT schemaname || '.' || tablename FROM pg_tables
-            WHERE schemaname IN ('orders', 'inventory', 'payments', 'notifications', 'gateway')
+            WHERE schemaname IN ('orders', 'inventory', 'payments', 'notifications', 'sales', 'gateway')
                 AND tablename NOT IN ('outbox_cursor', 'outbox_tick', 'outbox_dropped', 'consumer_offset', 'migration',
                     'deadline_sweep')
             ORDER BY 1
@@ -184,6 +188,15 @@ extension Books {
             """
             SELECT id FROM orders.orders LEFT JOIN notifications.message ON order_id = id
             GROUP BY id HAVING count(kind) <> 2
+            """
+        ),
+        (
+            "S8 what was sold is counted",
+            """
+            SELECT sku FROM (SELECT sku, sum(units) AS counted FROM sales.sales_sum GROUP BY sku) AS sale FULL JOIN (
+                SELECT line ->> 'sku' AS sku, sum((line ->> 'quantity')::bigint) AS confirmed
+                FROM orders.orders, jsonb_array_elements(lines) AS line WHERE status = 'confirmed' GROUP BY 1
+            ) AS line USING (sku) WHERE counted IS DISTINCT FROM confirmed
             """
         ),
         (

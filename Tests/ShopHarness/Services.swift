@@ -1,6 +1,8 @@
 import Foundation
 
-package enum ServiceName: String, CaseIterable, Sendable { case orders, inventory, payments, notifications }
+package enum ServiceName: String, CaseIterable, Sendable {
+    case orders, inventory, payments, notifications, sales
+}
 
 /// One of the processes of a service; the first of each always runs, further ones where somebody starts them.
 package struct Instance: Hashable, Sendable, CustomStringConvertible {

@@ -44,8 +44,8 @@ import Testing
         ("order get a --wait 1 --wait 2", "`--wait` can be said only once"),
         ("order get a --hurry", "`shop order get` has no option `--hurry`: see `shop order get --help`"),
         (
-            "lag --service sales",
-            "`--service` is one of orders, inventory, payments, notifications, not `sales`"
+            "lag --service storefront",
+            "`--service` is one of orders, inventory, payments, notifications, sales, not `storefront`"
         ),
     ])
     func `a mistake is answered with what to do`(line: String, answer: String) {

@@ -39,6 +39,9 @@ struct Tampering: Sendable, CustomTestStringConvertible {
             rule: "S6 two messages for each order",
             sql: "DELETE FROM notifications.message WHERE order_id = 'ORDER' AND kind = 'order_confirmed'"),
         Tampering(
+            rule: "S8 what was sold is counted",
+            sql: "UPDATE sales.sales_sum SET units = units + 1 WHERE sku = 'SKU'"),
+        Tampering(
             rule: "S7 each thing is said once",
             sql: """
                 INSERT INTO orders.outbox (event_id, topic, key, version, occurred_at, payload)

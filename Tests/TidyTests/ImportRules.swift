@@ -24,6 +24,7 @@ enum ImportRules {
         "Services/Inventory/Service": service.union(["InventoryDomain"]),
         "Services/Payments/Service": service.union(["PaymentsDomain"]),
         "Services/Notifications/Service": service.union(["NotificationsDomain", "Curl"]),
+        "Services/Sales/Service": service.union(["SalesDomain"]),
         "deploy/Shop": [
             "Contracts", "Curl", "InventoryDomain", "Kafka", "Kernel", "Messaging", "NotificationsDomain",
             "Observability", "OrdersDomain", "PaymentsDomain", "Postgres",

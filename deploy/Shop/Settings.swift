@@ -16,10 +16,12 @@ enum Setting: String, CaseIterable, Sendable {
     case inventoryURL = "INVENTORY_URL"
     case paymentsURL = "PAYMENTS_URL"
     case notificationsURL = "NOTIFICATIONS_URL"
+    case salesURL = "SALES_URL"
     case ordersPassword = "ORDERS_DATABASE_PASSWORD"
     case inventoryPassword = "INVENTORY_DATABASE_PASSWORD"
     case paymentsPassword = "PAYMENTS_DATABASE_PASSWORD"
     case notificationsPassword = "NOTIFICATIONS_DATABASE_PASSWORD"
+    case salesPassword = "SALES_DATABASE_PASSWORD"
     case gatewayPassword = "GATEWAY_DATABASE_PASSWORD"
 
     var meaning: String {
@@ -34,8 +36,10 @@ enum Setting: String, CaseIterable, Sendable {
         case .kafkaUsername: "the operator's name there"
         case .kafkaPassword: "the password of that name"
         case .replicationFactor: "copies of each topic that `shop setup` makes"
-        case .ordersURL, .inventoryURL, .paymentsURL, .notificationsURL: "where the service answers"
-        case .ordersPassword, .inventoryPassword, .paymentsPassword, .notificationsPassword, .gatewayPassword:
+        case .ordersURL, .inventoryURL, .paymentsURL, .notificationsURL, .salesURL:
+            "where the service answers"
+        case .ordersPassword, .inventoryPassword, .paymentsPassword, .notificationsPassword, .salesPassword,
+            .gatewayPassword:
             "password that `shop setup` gives the role; unset, only a new role"
         }
     }
@@ -51,10 +55,12 @@ enum Setting: String, CaseIterable, Sendable {
         case .inventoryURL: "http://127.0.0.1:8081"
         case .paymentsURL: "http://127.0.0.1:8082"
         case .notificationsURL: "http://127.0.0.1:8083"
+        case .salesURL: "http://127.0.0.1:8084"
         case .ordersPassword: "orders"
         case .inventoryPassword: "inventory"
         case .paymentsPassword: "payments"
         case .notificationsPassword: "notifications"
+        case .salesPassword: "sales"
         case .gatewayPassword: "gateway"
         }
     }
@@ -73,7 +79,7 @@ struct Settings: Sendable {
         get throws(Failure) {
             let text = try given(setting) ?? local(setting) ?? setting.preset
             switch setting {
-            case .ordersURL, .inventoryURL, .paymentsURL, .notificationsURL:
+            case .ordersURL, .inventoryURL, .paymentsURL, .notificationsURL, .salesURL:
                 return try Settings.base(text, setting)
             default: return text
             }
@@ -108,14 +114,15 @@ struct Settings: Sendable {
         switch setting {
         case .databaseURL: return readFile("\(localFolder)/database-url")
         case .bootstrapServers: return readFile("\(localFolder)/run/bootstrap")
-        case .ordersURL, .inventoryURL, .paymentsURL, .notificationsURL:
+        case .ordersURL, .inventoryURL, .paymentsURL, .notificationsURL, .salesURL:
             let service = setting.rawValue.prefix { $0 != "_" }.lowercased()
             return readFile("\(localFolder)/run/\(service).port").map { "http://127.0.0.1:\($0)" }
         case .kafkaAuthorityFile, .kafkaCertificateFile, .kafkaKeyFile, .kafkaMechanism, .kafkaUsername,
             .kafkaPassword:
             return localSecurity(setting, localFolder)
         case .replicationFactor: return nil
-        case .ordersPassword, .inventoryPassword, .paymentsPassword, .notificationsPassword, .gatewayPassword:
+        case .ordersPassword, .inventoryPassword, .paymentsPassword, .notificationsPassword, .salesPassword,
+            .gatewayPassword:
             return nil
         }
     }

@@ -13,7 +13,7 @@ struct Shop: Sendable {
     let logger = Logger(label: "shop", level: .critical, handler: SilentLogHandler())
 
     /// The services, in the order in which an order passes them.
-    static let services = ["orders", "inventory", "payments", "notifications"]
+    static let services = ["orders", "inventory", "payments", "notifications", "sales"]
     /// How long a broker may take to answer one question.
     static let brokerTimeout = Duration.seconds(10)
 

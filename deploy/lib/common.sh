@@ -4,7 +4,7 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 state=${state:-$root/.local}    # everything that the scripts write, but for the build in .build
-services=(orders inventory payments notifications)
+services=(orders inventory payments notifications sales)
 started=()                      # the names that this run has started, in order
 declare -A said_before=()       # how long their logs were then
 
@@ -27,11 +27,12 @@ dotenv() {
 # settings: the defaults of what neither the environment nor .env says, and the folders to write to.
 settings() {
     : "${ORDERS_PORT:=8080}" "${INVENTORY_PORT:=8081}" "${PAYMENTS_PORT:=8082}" "${NOTIFICATIONS_PORT:=8083}"
+    : "${SALES_PORT:=8084}"
     : "${ORDERS_METRICS_PORT:=9180}" "${INVENTORY_METRICS_PORT:=9181}"
-    : "${PAYMENTS_METRICS_PORT:=9182}" "${NOTIFICATIONS_METRICS_PORT:=9183}"
+    : "${PAYMENTS_METRICS_PORT:=9182}" "${NOTIFICATIONS_METRICS_PORT:=9183}" "${SALES_METRICS_PORT:=9184}"
     : "${POSTGRES_PORT:=5433}" "${KAFKA_PORT:=9092}"
     # These are for `shop setup`, and for no service.
-    export -n {ORDERS,INVENTORY,PAYMENTS,NOTIFICATIONS,GATEWAY}_DATABASE_PASSWORD
+    export -n {ORDERS,INVENTORY,PAYMENTS,NOTIFICATIONS,SALES,GATEWAY}_DATABASE_PASSWORD
     { mkdir -p "$state"/{run,log,secrets} 2> /dev/null && [[ -w $state/run && -w $state/log ]]; } ||
         fail "can't write to $state: is it another user's, or the disk full?"
     chmod 700 "$state/secrets"

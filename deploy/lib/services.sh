@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# The four services as processes of this machine. Sourced.
+# The services as processes of this machine. Sourced.
 
 # start_service NAME [NUMBER]: with an environment of its own; what is left to the service's defaults is not named here.
 # With a NUMBER, one more instance beside the first, known as NAME-NUMBER, on a port that nobody has and without metrics.

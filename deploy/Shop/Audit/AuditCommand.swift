@@ -19,8 +19,8 @@ enum AuditCommand {
         details: """
             S1 an order per idempotency key. S2 each order has one end, borne out by what was heard. S3, S4 stock adds up
             and is held for nobody twice. S5 money adds up, in our ledger and in the gateway's. S6 each customer is told
-            once. S7 each order's events are a path of the dance. H1 nothing lost, H2 nothing made up, H3 nothing turned
-            around, H4 no key on two partitions, H5 nothing waits, H6 no dead letters.
+            once. S7 each order's events are a path of the dance. S8 what was sold is counted. H1 nothing lost, H2 nothing
+            made up, H3 nothing turned around, H4 no key on two partitions, H5 nothing waits, H6 no dead letters.
 
             Postgres is read in one snapshot, so it can be asked while the shop runs. Exits with 1 on a violation.
             """,
@@ -67,6 +67,7 @@ enum AuditCommand {
         var findings: [Finding] = []
         let checks =
             orderChecks + stockChecks + moneyChecks + noticeChecks(within: atRest ? .zero : noticeDelay)
+            + salesChecks(within: atRest ? .zero : noticeDelay)
         for check in checks {
             findings.append(
                 check.atRest && !atRest
@@ -97,7 +98,7 @@ enum AuditCommand {
 }
 
 extension [Finding] {
-    /// S1 to S7, then H1 to H6; those of one name as they were.
+    /// S1 to S8, then H1 to H6; those of one name as they were.
     fileprivate var inOrder: [Finding] {
         enumerated().sorted { left, right in
             let (one, other) = (left.element.check, right.element.check)

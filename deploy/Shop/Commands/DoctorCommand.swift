@@ -212,7 +212,8 @@ enum Diagnosis {
             case "orders": .ordersURL
             case "inventory": .inventoryURL
             case "payments": .paymentsURL
-            default: .notificationsURL
+            case "notifications": .notificationsURL
+            default: .salesURL
             }
         do {
             let url = try shop.settings[setting]

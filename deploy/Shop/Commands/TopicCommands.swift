@@ -20,7 +20,7 @@ enum TopicCommands {
                     .reduce(Int64(0)) { $0 + $1.end - $1.beginning }
                 table.add(
                     .text(topic.name), partitions[topic.name].map { .number(Int64($0)) } ?? .text("missing"),
-                    .text(topic.key == .sku ? "SKU" : "order id"), .text(topic.retention.words),
+                    .text(topic.key.words), .text(topic.retention.words),
                     .text(topic.publisher),
                     .text(topic.consumers.isEmpty ? "-" : topic.consumers.joined(separator: ", ")),
                     partitions[topic.name] == nil ? .none : .number(records))
@@ -95,6 +95,16 @@ enum StoredOffsets {
                 offsets[partition] = try row.int64(2)
             }
             return offsets
+        }
+    }
+}
+
+extension Topic.Key {
+    fileprivate var words: String {
+        switch self {
+        case .orderID: "order id"
+        case .sku: "SKU"
+        case .window: "SKU and time"
         }
     }
 }

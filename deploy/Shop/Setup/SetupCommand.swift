@@ -60,7 +60,8 @@ enum SetupCommand {
     private static func passwords(_ settings: Settings) throws -> [String: String] {
         let asked: [(role: String, setting: Setting)] = [
             ("orders", .ordersPassword), ("inventory", .inventoryPassword), ("payments", .paymentsPassword),
-            ("notifications", .notificationsPassword), ("gateway", .gatewayPassword),
+            ("notifications", .notificationsPassword), ("sales", .salesPassword),
+            ("gateway", .gatewayPassword),
         ]
         var passwords: [String: String] = [:]
         for (role, setting) in asked { passwords[role] = try settings.given(setting) }

@@ -1,0 +1,20 @@
+import Messaging
+
+/// What must be true of this schema at every moment.
+let salesRules: [ReconcilerRule] = [
+    ReconcilerRule(
+        "S8", says: "no confirmation waits for its order longer than an hour", of: .ofOrders("sale"),
+        sql: """
+            SELECT order_id::text, format('confirmed at %s, its lines were never heard of', confirmed_at) FROM sale
+            WHERE order_id = ANY ($1::text[]::uuid[]) AND status = 'confirmed'
+                AND updated_at < now() - interval '1 hour'
+            """),
+    ReconcilerRule(
+        "S8", says: "a minute is told within a quarter of an hour",
+        sql: """
+            SELECT format('%s@%s', sku, starts_at), format('counted at %s, and not told since', updated_at)
+            FROM sales_sum WHERE NOT is_told AND starts_at < now() - interval '15 minutes'
+                AND updated_at < now() - interval '15 minutes'
+            ORDER BY starts_at, sku LIMIT \(Reconciler.pageSize)
+            """),
+]

@@ -1,0 +1,79 @@
+import Contracts
+import Kafka
+import Kernel
+import Messaging
+import SalesDomain
+import TestSupport
+import Testing
+
+@testable import SalesService
+
+@Suite("What sales hears")
+struct IncomingEventsTests {
+    private static let id = Identifier.fresh()
+    private static let total = Money(amount: 4998, currency: .eur)
+
+    @Test func `every topic the table names is understood`() throws {
+        let line = OrderCreated.Line(sku: "tea", quantity: 2, unitPrice: Self.total)
+        let heard: [Topic: SaleMessage] = [
+            .ordersCreated: try message(
+                OrderCreated(
+                    orderId: Self.id, customerId: "alice", email: nil, lines: [line], total: Self.total,
+                    paymentToken: "t")),
+            .ordersConfirmed: try message(
+                OrderConfirmed(orderId: Self.id, customerId: "alice", email: nil, total: Self.total)),
+            .ordersCancelled: try message(
+                OrderCancelled(orderId: Self.id, customerId: "alice", email: nil, reason: .deadline)),
+        ]
+        #expect(Set(heard.keys) == Set(Topic.consumed(by: "sales")))
+        #expect(
+            heard == [
+                .ordersCreated: .created([SaleLine(sku: "tea", quantity: 2)]),
+                .ordersConfirmed: .confirmed(at: minute), .ordersCancelled: .cancelled,
+            ])
+    }
+
+    @Test(arguments: [("", 1), ("tea", 0), ("tea", 10_001)] as [(String, Int64)])
+    func `an order that can't be right is refused`(sku: String, quantity: Int64) throws {
+        let line = OrderCreated.Line(sku: sku, quantity: quantity, unitPrice: Self.total)
+        #expect(throws: ContractError.self) {
+            try message(
+                OrderCreated(
+                    orderId: Self.id, customerId: "alice", email: nil, lines: [line], total: Self.total,
+                    paymentToken: "t"))
+        }
+    }
+
+    private func message(_ event: some OrderEvent) throws -> SaleMessage {
+        let topic = type(of: event).topic.name
+        var envelope = CloudEvent.about(Self.id, at: minute)
+        envelope.type = topic
+        let record = KafkaRecord(
+            topic: topic, partition: 0, offset: 0, timestamp: 0, key: Array(event.key.utf8),
+            value: try EventCoding.encode(event),
+            headers: envelope.headers.map { (name: $0.name, value: Array($0.value.utf8)) })
+        let heard = try IncomingEvent.decode(record)
+        #expect(heard.message.orderID == Self.id)
+        return heard.message.message(at: heard.event.time)
+    }
+}
+
+@Suite("Records that no service sent to sales", .timeLimit(.minutes(2)))
+struct FuzzTests {
+    @Test func `each is something to decide on, or an error that says why not`() throws {
+        let topics = Topic.consumed(by: "sales").map(\.name)
+        var counts = (heard: 0, refused: 0)
+        for record in try MutatedRecords.make(of: topics, count: 2000, seed: 6) {
+            do throws(ContractError) {
+                let heard = try IncomingEvent.decode(record)
+                let decision = SaleDecider.decide(.none, heard.message.message(at: heard.event.time))
+                _ = SalesChange.sums(of: decision.effects)
+                counts.heard += 1
+            } catch {
+                #expect(!error.description.isEmpty)
+                counts.refused += 1
+            }
+        }
+        #expect(counts.heard > 500 && counts.refused > 500, "both must have been met: \(counts)")
+    }
+}

@@ -1,0 +1,35 @@
+import Kernel
+import Messaging
+import Postgres
+import TestSupport
+import Testing
+
+@testable import SalesService
+
+@Suite("The rules of sales")
+struct SalesRulesTests {
+    static let breaches = [
+        Breach(
+            "S8", "no confirmation waits",
+            "UPDATE sale SET updated_at = now() - interval '61 minutes' WHERE order_id = 'WAITING'"),
+        Breach(
+            "S8", "a minute is told",
+            "UPDATE sales_sum SET updated_at = now() - interval '16 minutes' WHERE NOT is_told"),
+    ]
+
+    @Test func `every rule is tried`() {
+        #expect(Breach.untried(salesRules, by: Self.breaches) == [])
+    }
+
+    @Test(arguments: breaches) func `what was tampered with is noticed`(_ breach: Breach) async throws {
+        try await SalesUnderTest.run { sales in
+            let (counted, waiting) = (Identifier.fresh(), Identifier.fresh())
+            try await sales.handle(.created(counted, ("tea", 1)), .confirmed(counted), .confirmed(waiting))
+            let database = sales.pool.configuration
+            #expect(try await database.violations(of: messagingRules + salesRules) == [])
+            let found = try await database.violations(
+                of: messagingRules + salesRules, after: breach, replacing: ["WAITING": "\(waiting)"])
+            #expect(found.name(breach), "\(found)")
+        }
+    }
+}
