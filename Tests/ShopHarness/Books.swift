@@ -113,6 +113,8 @@ package struct Books: Sendable {
     }
 
     /// A fingerprint of each business table: the same rows give the same.
+    ///
+    /// Without what sales has told: the clock has it tell, whatever is heard.
     package func fingerprints() async throws -> [String: String] {
         let tables = try await texts(
             """
@@ -120,13 +122,15 @@ package struct Books: Sendable {
             WHERE schemaname IN ('orders', 'inventory', 'payments', 'notifications', 'sales', 'gateway')
                 AND tablename NOT IN ('outbox_cursor', 'outbox_tick', 'outbox_dropped', 'consumer_offset', 'migration',
                     'deadline_sweep')
+                AND NOT (schemaname = 'sales' AND tablename LIKE 'outbox%')
             ORDER BY 1
             """)
         var fingerprints: [String: String] = [:]
         for table in tables {
+            let columns = table == "sales.sales_sum" ? "starts_at, sku, units, orders" : "*"
             fingerprints[table] = try await texts(
                 "SELECT count(*) || ' rows ' || coalesce(md5(string_agg(t::text, ' ' ORDER BY t::text)), '')"
-                    + " FROM \(table) AS t"
+                    + " FROM (SELECT \(columns) FROM \(table)) AS t"
             ).first
         }
         return fingerprints

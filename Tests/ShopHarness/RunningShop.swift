@@ -29,7 +29,7 @@ package struct ShopOptions: Sendable {
     }
 }
 
-/// The four services as processes, on a database of their own.
+/// The services as processes, on a database of their own.
 package final class RunningShop: Sendable {
     /// The shop of the suite that runs.
     @TaskLocal package static var shared: RunningShop?

@@ -164,7 +164,7 @@ extension SystemTests {
             try await shop.expectRest()
         }
 
-        @Test func `all four are killed at once, and the orders under way still end`() async throws {
+        @Test func `all services are killed at once, and the orders under way still end`() async throws {
             let sku = try await shop.sell(40)
             var placed: [OrderBody] = []
             for _ in 0..<20 { placed.append(try await shop.place(sku)) }

@@ -8,9 +8,9 @@ let rebalanceStorm = Experiment(
     faults: "rebalances", instances: 2
 ) { trial in
     try await trial.underLoad {
-        var isThere = [true, true, true, true]
+        var isThere = ServiceName.allCases.map { _ in true }
         for _ in 0..<trial.size(12, quick: 4) {
-            let number = trial.random(0..<4)
+            let number = trial.random(0..<isThere.count)
             let service = ServiceName.allCases[number]
             if isThere[number] {
                 // A clean stop and a crash in turn.
