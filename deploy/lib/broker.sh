@@ -74,7 +74,7 @@ apache_start() {
     rm -f "$properties" "$state/run/shop.properties"
     if secured; then
         certificates
-        (umask 077 && shop_properties > "$state/run/shop.properties")
+        (umask 077 && tool_properties "$state/tls/"{ca,shop}.pem > "$state/run/shop.properties")
     fi
     (umask 077 && broker_security > "$properties")
     cat >> "$properties" << END

@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # How the Apache Kafka that deploy/up starts and its clients know each other, by KAFKA_SECURITY: `none`; `tls`, by
-# certificates of both; `sasl`, by the broker's certificate and a password. Sourced.
+# certificates of both; `sasl`, by the broker's certificate and a password. Sourced; `certificates` beside it makes by
+# this what containers have.
 
 # security_settled: fails unless KAFKA_SECURITY is what the broker is or can be. Unset, it is what the shop runs with.
 security_settled() {
@@ -42,8 +43,8 @@ certify() {
 certificates() {
     local name
     certify ca basicConstraints=critical,CA:TRUE keyUsage=critical,keyCertSign
-    # As a broker it is a server, and a client of the controller.
-    certify kafka subjectAltName=DNS:localhost,IP:127.0.0.1 extendedKeyUsage=serverAuth,clientAuth
+    # As a broker it is a server, and a client of the controller; containers know it as kafka.
+    certify kafka subjectAltName=DNS:kafka,DNS:localhost,IP:127.0.0.1 extendedKeyUsage=serverAuth,clientAuth
     [[ $KAFKA_SECURITY == tls ]] || return 0
     for name in "${services[@]}" shop; do certify "$name" extendedKeyUsage=clientAuth; done
 }
@@ -91,11 +92,12 @@ listener.name.sasl_ssl.plain.sasl.jaas.config=$(plain_login kafka)$users;
 END
 }
 
-# shop_properties: prints what Kafka's own tools need to be `shop`.
-shop_properties() {
-    printf '%s\n' ssl.truststore.type=PEM "ssl.truststore.location=$state/tls/ca.pem"
+# tool_properties CA CERTIFICATE: prints what Kafka's own tools need to be whom the certificate is of; by passwords they
+# are `shop`.
+tool_properties() {
+    printf '%s\n' ssl.truststore.type=PEM "ssl.truststore.location=$1"
     case $KAFKA_SECURITY in
-        tls) printf '%s\n' security.protocol=SSL ssl.keystore.type=PEM "ssl.keystore.location=$state/tls/shop.pem" ;;
+        tls) printf '%s\n' security.protocol=SSL ssl.keystore.type=PEM "ssl.keystore.location=$2" ;;
         sasl) printf '%s\n' security.protocol=SASL_SSL sasl.mechanism=PLAIN "sasl.jaas.config=$(plain_login shop);" ;;
     esac
 }
