@@ -8,7 +8,7 @@ package import Kernel
 package protocol Event: Codable, Sendable, Equatable {
     static var topic: Topic { get }
 
-    /// The Kafka key, and `ce_subject`: the order's id, or the SKU on `inventory.stock`.
+    /// The Kafka key, and `ce_subject`: what `Topic.key` says of the event's topic.
     var key: String { get }
 
     /// Refuses values that can't be right, by the bounds of `EventRule`; `EventCoding.decode` asks for it.

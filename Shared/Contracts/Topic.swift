@@ -1,6 +1,10 @@
 /// One row of the table of topics: what a topic is called, who writes it, who reads it, how long it is kept.
 package struct Topic: Hashable, Sendable {
-    package enum Key: String, Sendable { case orderID, sku, window }
+    package enum Key: String, Sendable {
+        case orderID, sku
+        /// `SKU@START`: a product in a window of time.
+        case window
+    }
 
     package enum Retention: Hashable, Sendable {
         /// Records leave after this many days. Deduplication must reach further back than this plus any rewind.

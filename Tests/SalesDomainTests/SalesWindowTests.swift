@@ -39,25 +39,24 @@ struct SalesWindowTests {
         let sums = SalesChange.sums(of: [
             sold([("tea", 2), ("mug", 1)], at: 61), sold([("tea", 3)], at: 10), sold([("tea", 4)], at: 119),
         ])
-        #expect(sums?.map(\.sku) == ["tea", "mug", "tea"])
-        #expect(sums?.map(\.window.start) == [time(0), time(60), time(60)])
-        #expect(sums?.map(\.units) == [3, 1, 6])
-        #expect(sums?.map(\.orders) == [1, 1, 2])
+        #expect(sums.map(\.sku) == ["tea", "mug", "tea"])
+        #expect(sums.map(\.window.start) == [time(0), time(60), time(60)])
+        #expect(sums.map(\.units) == [3, 1, 6])
+        #expect(sums.map(\.orders) == [1, 1, 2])
     }
 
     @Test func `an order that names a product twice is one order`() {
         let sums = SalesChange.sums(of: [sold([("tea", 2), ("tea", 1)], at: 0)])
-        #expect(sums?.map(\.units) == [3])
-        #expect(sums?.map(\.orders) == [1])
+        #expect(sums.map(\.units) == [3])
+        #expect(sums.map(\.orders) == [1])
     }
 
-    @Test func `a sum that no number can hold is none`() {
-        #expect(SalesChange.sums(of: [sold([("tea", .max)], at: 0), sold([("tea", 1)], at: 0)]) == nil)
+    @Test func `nothing sold is no change`() {
         #expect(SalesChange.sums(of: []) == [])
     }
 
     @Test(arguments: 0..<50 as Range<UInt64>)
-    func `however sales are cut into batches, the sums are the same`(seed: UInt64) throws {
+    func `however sales are cut into batches, the sums are the same`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         let all = (0..<60).map { _ in
             sold(
@@ -70,12 +69,12 @@ struct SalesWindowTests {
         var added: [String: Int64] = [:]
         while !rest.isEmpty {
             let size = Int.random(in: 1...20, using: &random)
-            for sum in try #require(SalesChange.sums(of: Array(rest.prefix(size)))) {
+            for sum in SalesChange.sums(of: Array(rest.prefix(size))) {
                 added["\(sum.sku) \(sum.window.start)", default: 0] += sum.units
             }
             rest = rest.dropFirst(size)
         }
-        let atOnce = try #require(SalesChange.sums(of: all))
+        let atOnce = SalesChange.sums(of: all)
         #expect(
             added
                 == Dictionary(uniqueKeysWithValues: atOnce.map { ("\($0.sku) \($0.window.start)", $0.units) })

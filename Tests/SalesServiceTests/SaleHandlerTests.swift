@@ -98,17 +98,4 @@ struct SaleHandlerTests {
             await #expect(throws: StoredSaleError.self) { try await sales.handle(.confirmed(id)) }
         }
     }
-
-    @Test func `more than a number can hold is refused as a whole`() async throws {
-        try await SalesUnderTest.run { sales in
-            let (one, other) = (Identifier.fresh(), Identifier.fresh())
-            await #expect(throws: CountTooLargeError.self) {
-                try await sales.handle(
-                    .created(one, ("tea", .max)), .created(other, ("tea", 1)), .confirmed(one),
-                    .confirmed(other))
-            }
-            let states = try await sales.states()
-            #expect(states == [])
-        }
-    }
 }
