@@ -70,6 +70,29 @@ let notificationsKilled = Experiment(
     trial.report.expect(messages == 2 * orders, "\(messages) messages for \(orders) orders")
 }
 
+let salesKilled = Experiment(
+    name: "sales-killed", summary: "kill -9 of sales 20 times"
+) { trial in
+    try await trial.underLoad {
+        for round in 0..<trial.size(20, quick: 4) {
+            try await trial.pause(0.2...1)
+            if round % 2 == 0 {
+                try await trial.crash(.sales)
+            } else {
+                try await trial.crash(
+                    .sales, at: round % 4 == 1 ? "consumer.committing" : "consumer.committed")
+            }
+        }
+    }
+    try await trial.settle()
+    let (sold, counted) = (
+        try await trial.shop.books.number("SELECT sum(sold)::bigint FROM inventory.product"),
+        try await trial.shop.books.number("SELECT sum(units)::bigint FROM sales.sales_sum")
+    )
+    trial.report.tally.count("units", Int(counted))
+    trial.report.expect(counted == sold, "\(counted) units counted, and \(sold) sold")
+}
+
 /// Between the gateway's answer and its commit, so that nobody but the gateway knows of the money.
 let gatewayCrash = Experiment(
     name: "gateway-crash", summary: "kill -9 of payments 50 times between the gateway's answer and its commit"
