@@ -21,10 +21,23 @@ struct SalesRulesTests {
         #expect(Breach.untried(salesRules, by: Self.breaches) == [])
     }
 
+    private var secondsUntilNow: Double { Double(Timestamp.now().since(minute).components.seconds + 1) }
+
+    @Test func `the end of an order that is older than the service may wait for ever`() async throws {
+        try await SalesUnderTest.run { sales in
+            let id = Identifier.fresh()
+            try await sales.handle(.confirmed(id))
+            let aged = "UPDATE sale SET updated_at = now() - interval '1 year'"
+            try await sales.pool.query(PostgresStatement.once(aged)())
+            #expect(try await sales.pool.configuration.violations(of: salesRules) == [])
+        }
+    }
+
     @Test(arguments: breaches) func `what was tampered with is noticed`(_ breach: Breach) async throws {
         try await SalesUnderTest.run { sales in
             let (counted, waiting) = (Identifier.fresh(), Identifier.fresh())
-            try await sales.handle(.created(counted, ("tea", 1)), .confirmed(counted), .confirmed(waiting))
+            try await sales.handle(
+                .created(counted, ("tea", 1)), .confirmed(counted), .confirmed(waiting, at: secondsUntilNow))
             let database = sales.pool.configuration
             #expect(try await database.violations(of: messagingRules + salesRules) == [])
             let found = try await database.violations(
