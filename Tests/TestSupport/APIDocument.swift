@@ -24,11 +24,11 @@ package struct APIDocument: Sendable {
     /// - Throws: where it is no JSON, or has no paths; what else it must be is the validator's to say (`Tests/Fuzz`).
     package init(_ json: [UInt8]) throws {
         self.json = json
-        let root = try Self.root(json)
-        guard let paths = root["paths"] as? [String: [String: Any]] else { throw NotADocument() }
+        let document = try JSONDocument(json)
+        guard let paths = document.root["paths"] as? [String: [String: Any]] else { throw NotADocument() }
         found = paths.flatMap { path, methods in
             methods.compactMap { method, value in
-                (value as? [String: Any]).map { Operation(method.uppercased(), path, $0, in: root) }
+                (value as? [String: Any]).map { Operation(method.uppercased(), path, $0, in: document) }
             }
         }
     }
@@ -38,9 +38,7 @@ package struct APIDocument: Sendable {
 
     /// The whole number at a place in it, such as `components/schemas/Order/properties/lines/maxItems`.
     package func number(_ place: String) throws -> Int64? {
-        var value: Any? = try Self.root(json)
-        for part in place.split(separator: "/") { value = (value as? [String: Any])?[String(part)] }
-        return (value as? NSNumber)?.int64Value
+        (try JSONDocument(json).value(at: place) as? NSNumber)?.int64Value
     }
 
     /// What an answer has that the document does not say, and lacks that it promises; empty where they agree.
@@ -76,40 +74,22 @@ package struct APIDocument: Sendable {
         return parts.count == words.count
             && zip(parts, words).allSatisfy { $0 == $1 || ($0.hasPrefix("{") && !$1.isEmpty) }
     }
-
-    private static func root(_ json: [UInt8]) throws -> [String: Any] {
-        guard let root = try JSONSerialization.jsonObject(with: Data(json)) as? [String: Any] else {
-            throw NotADocument()
-        }
-        return root
-    }
 }
 
 extension APIDocument.Operation {
-    fileprivate init(_ method: String, _ path: String, _ value: [String: Any], in root: [String: Any]) {
+    fileprivate init(_ method: String, _ path: String, _ value: [String: Any], in document: JSONDocument) {
         self.init(method: method, path: path)
         for (status, reference) in value["responses"] as? [String: Any] ?? [:] {
             guard let status = Int(status) else { continue }
-            let response = Self.resolved(reference, in: root)
+            let response = document.object(reference)
             var answer = APIDocument.Answer()
             answer.types = Set((response["content"] as? [String: Any] ?? ["": 0]).keys)
             for (name, reference) in response["headers"] as? [String: Any] ?? [:] {
-                let header = Self.resolved(reference, in: root)
+                let header = document.object(reference)
                 answer.headers[name.lowercased()] = header["required"] as? Bool ?? false
             }
             answers[status] = answer
         }
-    }
-
-    /// What a `$ref` stands for, or the value itself.
-    private static func resolved(_ value: Any, in root: [String: Any]) -> [String: Any] {
-        let value = value as? [String: Any] ?? [:]
-        guard let reference = value["$ref"] as? String else { return value }
-        var place: Any? = root
-        for part in reference.dropFirst(2).split(separator: "/") {
-            place = (place as? [String: Any])?[String(part)]
-        }
-        return place as? [String: Any] ?? [:]
     }
 }
 
