@@ -12,8 +12,10 @@ let settings: [SwiftSetting] = [
     .define("FAIL_POINTS", .when(configuration: .debug)),
 ]
 
-func shared(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Shared/\(name)", swiftSettings: settings)
+func shared(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: "Shared/\(name)", exclude: exclude,
+        swiftSettings: settings)
 }
 
 /// A C library of the distribution, named to pkg-config; `deploy/up` installs what is missing.
@@ -76,7 +78,8 @@ let package = Package(
         library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev", brew: "curl"),
         .systemLibrary(name: "CSystem", path: "Shared/CSystem"),
         shared("Kernel"),
-        shared("Contracts", ["Kernel"]),
+        // What the code says there, for people and tools that don't read Swift; no program serves it.
+        shared("Contracts", ["Kernel"], exclude: ["asyncapi.json"]),
         shared("Observability", ["Kernel"]),
         shared("BlockingIO"),
         shared("Kafka", ["CRDKafka", "BlockingIO", "Observability"]),

@@ -5,6 +5,7 @@ package import Kernel
 /// A contract only grows: a field may be added if readers can do without it; anything else is a new type on a new
 /// topic. `Tests/ContractsTests/Golden` holds a file of each one ever released, and all must decode for ever. A service that
 /// needs little of a large event may read it as a type of its own, with the same topic and those fields alone.
+/// `asyncapi.json` beside this file says all of it to who reads no Swift, and `AsyncAPITests` that it is true.
 package protocol Event: Codable, Sendable, Equatable {
     static var topic: Topic { get }
 
