@@ -16,7 +16,7 @@ extension SystemTests {
 
         init() throws { shop = try .current }
 
-        @Test func `the CloudEvents SDK understands every event`() async throws {
+        @Test func `the CloudEvents SDK and the AsyncAPI document know every event`() async throws {
             let sku = try await shop.sell(10)
             let orders = [
                 try await shop.place(sku, wait: 20),
