@@ -42,6 +42,6 @@ struct SalesRoutes: Sendable {
         let now = Timestamp.now()
         let first = SalesWindow.first(of: minutes, upTo: now)
         let best = try await WindowStore.best(from: first, until: now, limit: limit, in: pool)
-        return try .json(BestSellerList(start: first.start, bestsellers: best.map(BestSellerView.init)))
+        return try .json(BestSellerList(start: first.start, bestsellers: best))
     }
 }

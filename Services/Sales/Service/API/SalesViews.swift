@@ -1,4 +1,5 @@
 import Kernel
+import Postgres
 import SalesDomain
 
 /// What a product sold in a window, as clients see it.
@@ -30,10 +31,10 @@ struct BestSellerView: Encodable, Sendable {
     let units: Int64
     let orders: Int64
 
-    init(_ product: BestSeller) {
-        sku = product.sku
-        units = product.units
-        orders = product.orders
+    init(row: PostgresRow) throws {
+        sku = try row.string(0)
+        units = try row.int64(1)
+        orders = try row.int64(2)
     }
 }
 

@@ -12,13 +12,6 @@ struct StoredSum: Sendable {
     let version: Int64
 }
 
-/// What a product sold in several windows together.
-struct BestSeller: Sendable {
-    let sku: String
-    let units: Int64
-    let orders: Int64
-}
-
 /// Rows of `sales_sum`.
 enum WindowStore {
     private static let columns = "starts_at, sku, units, orders, version"
@@ -100,10 +93,8 @@ enum WindowStore {
     /// What sold best from `first` until `now`.
     static func best(
         from first: SalesWindow, until now: Timestamp, limit: Int, in pool: PostgresPool
-    ) async throws -> [BestSeller] {
-        try await pool.query(best(first.start, now, Int64(limit))).map { row in
-            BestSeller(sku: try row.string(0), units: try row.int64(1), orders: try row.int64(2))
-        }
+    ) async throws -> [BestSellerView] {
+        try await pool.query(best(first.start, now, Int64(limit))).map(BestSellerView.init(row:))
     }
 }
 
