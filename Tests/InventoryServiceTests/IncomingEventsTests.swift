@@ -3,6 +3,7 @@ import InventoryDomain
 import Kafka
 import Kernel
 import Messaging
+import TestSupport
 import Testing
 
 @testable import InventoryService

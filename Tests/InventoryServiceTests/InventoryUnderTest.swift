@@ -1,7 +1,6 @@
 import Contracts
 import Foundation
 import HTTP
-import Kafka
 import Kernel
 import Messaging
 import Observability
@@ -21,28 +20,15 @@ struct InventoryUnderTest: Sendable {
     let log: RecordedLog
 
     static func run(_ body: (InventoryUnderTest) async throws -> Void) async throws {
-        try await PostgresServer.fromEnvironment().withSchema { database in
-            let log = RecordedLog()
-            try await database.migrate(inventoryMigrations)
-            let pool = PostgresPool(configuration: database, logger: log.logger)
-            let relay = OutboxRelay(
-                service: "inventory",
-                database: database, pool: pool,
-                kafka: KafkaConfiguration(bootstrapServers: "unused.invalid:9092", clientID: "inventory"),
-                policy: .stop, logger: log.logger)
+        try await ServiceHouse.run("inventory", inventoryMigrations) { house in
+            let (pool, relay, log) = (house.pool, house.relay, house.log)
             let publisher = StockPublisher(pool: pool, relay: relay, logger: log.logger)
             let inventory = InventoryUnderTest(
                 pool: pool, relay: relay, publisher: publisher,
                 handler: ReservationCommandHandler(publisher: publisher, logger: log.logger),
                 router: Router(routes: ProductRoutes(pool: pool, relay: relay).routes, logger: log.logger),
                 log: log)
-            do {
-                try await body(inventory)
-                await pool.close()
-            } catch {
-                await pool.close()
-                throw error
-            }
+            try await body(inventory)
         }
     }
 
@@ -140,10 +126,6 @@ extension CloudEvent {
             id: .fresh(), type: "orders.created", time: .now(), subject: id.description, correlationID: id,
             causationID: nil, traceparent: nil, version: 1)
     }
-}
-
-extension Identifier {
-    static func fresh() -> Identifier { .v7(at: .now()) }
 }
 
 extension HTTPResponse {

@@ -4,6 +4,7 @@ import Kernel
 import Messaging
 import Postgres
 import Synchronization
+import TestSupport
 
 /// A small service: a row for each cancelled order, made once, and one for each time it heard of it.
 ///

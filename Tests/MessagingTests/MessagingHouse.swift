@@ -97,7 +97,3 @@ extension OutgoingEvent {
         try OutgoingEvent(Something(name: key), version: version, cause: nil, at: .now())
     }
 }
-
-extension Identifier {
-    static func fresh() -> Identifier { .v7(at: .now()) }
-}

@@ -3,6 +3,7 @@ import Kafka
 import Kernel
 import Messaging
 import NotificationsDomain
+import TestSupport
 import Testing
 
 @testable import NotificationsService

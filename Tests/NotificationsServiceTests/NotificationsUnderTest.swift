@@ -1,7 +1,6 @@
 import Contracts
 import Curl
 import HTTP
-import Kafka
 import Kernel
 import Messaging
 import NotificationsDomain
@@ -22,15 +21,8 @@ struct NotificationsUnderTest: Sendable {
     let log: RecordedLog
 
     static func run(_ body: (NotificationsUnderTest) async throws -> Void) async throws {
-        try await PostgresServer.fromEnvironment().withSchema { database in
-            let log = RecordedLog()
-            try await database.migrate(notificationMigrations)
-            let pool = PostgresPool(configuration: database, logger: log.logger)
-            let relay = OutboxRelay(
-                service: "notifications",
-                database: database, pool: pool,
-                kafka: KafkaConfiguration(bootstrapServers: "unused.invalid:9092", clientID: "notifications"),
-                policy: .stop, logger: log.logger)
+        try await ServiceHouse.run("notifications", notificationMigrations) { house in
+            let (pool, relay, log) = (house.pool, house.relay, house.log)
             let mailServer = PretendedMailServer()
             let notifications = NotificationsUnderTest(
                 pool: pool,
@@ -40,13 +32,7 @@ struct NotificationsUnderTest: Sendable {
                     logger: log.logger),
                 mailServer: mailServer,
                 router: Router(routes: NotificationRoutes(pool: pool).routes, logger: log.logger), log: log)
-            do {
-                try await body(notifications)
-                await pool.close()
-            } catch {
-                await pool.close()
-                throw error
-            }
+            try await body(notifications)
         }
     }
 
@@ -125,8 +111,4 @@ extension CloudEvent {
             id: .fresh(), type: "orders.created", time: .now(), subject: id.description, correlationID: id,
             causationID: nil, traceparent: nil, version: 1)
     }
-}
-
-extension Identifier {
-    static func fresh() -> Identifier { .v7(at: .now()) }
 }

@@ -1,7 +1,6 @@
 import Contracts
 import Foundation
 import HTTP
-import Kafka
 import Kernel
 import Messaging
 import Observability
@@ -31,14 +30,8 @@ struct OrdersUnderTest: Sendable {
         deadline: Duration = .seconds(60), lookInterval: Duration = .seconds(1),
         _ body: (OrdersUnderTest) async throws -> Void
     ) async throws {
-        try await PostgresServer.fromEnvironment().withSchema { database in
-            let log = RecordedLog()
-            try await database.migrate(orderMigrations)
-            let pool = PostgresPool(configuration: database, logger: log.logger)
-            let relay = OutboxRelay(
-                service: "orders", database: database, pool: pool,
-                kafka: KafkaConfiguration(bootstrapServers: "unused.invalid:9092", clientID: "orders"),
-                policy: .stop, logger: log.logger)
+        try await ServiceHouse.run("orders", orderMigrations) { house in
+            let (pool, relay, log) = (house.pool, house.relay, house.log)
             let waiters = OrderWaiters(lookInterval: lookInterval)
             let registry = PrometheusCollectorRegistry()
             let metrics = OrderMetrics(in: registry)
@@ -49,7 +42,7 @@ struct OrdersUnderTest: Sendable {
                 pool: pool, relay: relay, commands: commands, placements: placements, waiters: waiters,
                 logger: log.logger)
             let orders = OrdersUnderTest(
-                pool: pool, database: database, waiters: waiters, commands: commands,
+                pool: pool, database: pool.configuration, waiters: waiters, commands: commands,
                 placement: placement,
                 sweeper: DeadlineSweeper(
                     pool: pool, relay: relay, commands: commands, deadline: deadline, logger: log.logger),
@@ -67,7 +60,6 @@ struct OrdersUnderTest: Sendable {
                 ])
                 try await body(orders)
             }
-            await pool.close()
         }
     }
 

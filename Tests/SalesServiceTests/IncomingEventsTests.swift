@@ -3,6 +3,7 @@ import Kafka
 import Kernel
 import Messaging
 import SalesDomain
+import TestSupport
 import Testing
 
 @testable import SalesService

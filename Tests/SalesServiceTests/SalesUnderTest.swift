@@ -1,6 +1,5 @@
 import Contracts
 import HTTP
-import Kafka
 import Kernel
 import Messaging
 import Observability
@@ -18,24 +17,12 @@ struct SalesUnderTest: Sendable {
     let router: Router
 
     static func run(_ body: (SalesUnderTest) async throws -> Void) async throws {
-        try await PostgresServer.fromEnvironment().withSchema { database in
-            let log = RecordedLog()
-            try await database.migrate(salesMigrations)
-            let pool = PostgresPool(configuration: database, logger: log.logger)
-            let relay = OutboxRelay(
-                service: "sales", database: database, pool: pool,
-                kafka: KafkaConfiguration(bootstrapServers: "unused.invalid:9092", clientID: "sales"),
-                policy: .stop, logger: log.logger)
+        try await ServiceHouse.run("sales", salesMigrations) { house in
+            let (pool, relay, log) = (house.pool, house.relay, house.log)
             let sales = SalesUnderTest(
                 pool: pool, publisher: WindowPublisher(pool: pool, relay: relay, logger: log.logger),
                 router: Router(routes: SalesRoutes(pool: pool).routes, logger: log.logger))
-            do {
-                try await body(sales)
-                await pool.close()
-            } catch {
-                await pool.close()
-                throw error
-            }
+            try await body(sales)
         }
     }
 
@@ -100,8 +87,4 @@ extension CloudEvent {
             id: .fresh(), type: "orders.created", time: time, subject: id.description, correlationID: id,
             causationID: nil, traceparent: nil, version: 1)
     }
-}
-
-extension Identifier {
-    static func fresh() -> Identifier { .v7(at: .now()) }
 }
