@@ -51,16 +51,7 @@ let inventoryKilled = Experiment(
 let notificationsKilled = Experiment(
     name: "notifications-killed", summary: "kill -9 of notifications 20 times"
 ) { trial in
-    try await trial.underLoad {
-        for round in 0..<trial.size(20, quick: 4) {
-            try await trial.pause(0.2...1)
-            if round % 2 == 0 {
-                try await trial.crash(.notifications)
-            } else {
-                try await trial.crash(.notifications, at: "consumer.committed")
-            }
-        }
-    }
+    try await trial.underLoad { try await trial.crashes(of: .notifications, at: ["consumer.committed"]) }
     try await trial.settle()
     let (orders, messages) = (
         try await trial.shop.books.number("SELECT count(*) FROM orders.orders"),
@@ -74,15 +65,7 @@ let salesKilled = Experiment(
     name: "sales-killed", summary: "kill -9 of sales 20 times"
 ) { trial in
     try await trial.underLoad {
-        for round in 0..<trial.size(20, quick: 4) {
-            try await trial.pause(0.2...1)
-            if round % 2 == 0 {
-                try await trial.crash(.sales)
-            } else {
-                try await trial.crash(
-                    .sales, at: round % 4 == 1 ? "consumer.committing" : "consumer.committed")
-            }
-        }
+        try await trial.crashes(of: .sales, at: ["consumer.committing", "consumer.committed"])
     }
     try await trial.settle()
     let (sold, counted) = (
@@ -145,5 +128,19 @@ extension Trial {
         let seconds = now() - began
         report.tally.most("ms until they were answered, at most", Int(seconds * 1000))
         report.expect(seconds <= granted(limit), "calls to the gateway were open for \(seconds) s")
+    }
+}
+
+extension Trial {
+    /// 20 of them, half at random and half when the service reaches the next of `places`.
+    fileprivate func crashes(of service: ServiceName, at places: [String]) async throws {
+        for round in 0..<size(20, quick: 4) {
+            try await pause(0.2...1)
+            if round % 2 == 0 {
+                try await crash(service)
+            } else {
+                try await crash(service, at: places[round / 2 % places.count])
+            }
+        }
     }
 }
