@@ -49,6 +49,9 @@ extension Topic {
     package static let salesCounted = Topic(
         name: "sales.counted", key: .window, retention: .days(7), publisher: "sales", consumers: [])
 
+    /// The services, in the order in which an order passes them.
+    package static let services = ["orders", "inventory", "payments", "notifications", "sales"]
+
     /// Every topic of the shop; `shop setup` makes them from this and no service makes any.
     package static let all: [Topic] =
         [
@@ -57,7 +60,7 @@ extension Topic {
             inventoryReleased, paymentsCaptured, paymentsDeclined, paymentsVoided, paymentsRefunded,
             notificationsSent,
             inventoryStock, salesCounted,
-        ] + ["orders", "inventory", "payments", "notifications", "sales"].map(deadLetters(of:))
+        ] + services.map(deadLetters(of:))
 
     /// Where a service shows what it could not handle.
     ///

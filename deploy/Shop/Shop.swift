@@ -12,8 +12,7 @@ struct Shop: Sendable {
     /// Nobody reads a log of this tool: what goes wrong is told in one line.
     let logger = Logger(label: "shop", level: .critical, handler: SilentLogHandler())
 
-    /// The services, in the order in which an order passes them.
-    static let services = ["orders", "inventory", "payments", "notifications", "sales"]
+    static let services = Topic.services
     /// How long a broker may take to answer one question.
     static let brokerTimeout = Duration.seconds(10)
 

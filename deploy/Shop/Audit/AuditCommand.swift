@@ -65,9 +65,9 @@ enum AuditCommand {
     ) async throws -> [Finding] {
         try await connection.simple("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", timeout: .seconds(10))
         var findings: [Finding] = []
+        let delay = atRest ? .zero : hearingDelay
         let checks =
-            orderChecks + stockChecks + moneyChecks + noticeChecks(within: atRest ? .zero : noticeDelay)
-            + salesChecks(within: atRest ? .zero : noticeDelay)
+            orderChecks + stockChecks + moneyChecks + noticeChecks(within: delay) + salesChecks(within: delay)
         for check in checks {
             findings.append(
                 check.atRest && !atRest

@@ -1,5 +1,5 @@
 /// How long customers may wait to be told, and sales to be counted, while the shop runs.
-let noticeDelay = Duration.seconds(30)
+let hearingDelay = Duration.seconds(30)
 
 /// What must be true of what customers are told, S6; an order that ended less than `delay` ago is left out.
 func noticeChecks(within delay: Duration) -> [AuditCheck] {
