@@ -1,3 +1,5 @@
+import Kernel
+
 /// What was said on the command line, after the parser has checked it against the table.
 struct Arguments: Sendable, Equatable {
     private(set) var operands: [String] = []
@@ -15,6 +17,26 @@ struct Arguments: Sendable, Equatable {
 
     /// The value of a number option, which the parser has seen to be one.
     func number(_ name: String) -> Int? { text(name).flatMap { Int($0) } }
+
+    /// The value of an option that is a moment; nil where it was not said.
+    func time(_ name: String) throws(UsageError) -> Timestamp? {
+        guard let text = text(name) else { return nil }
+        guard let time = Timestamp(text) else {
+            throw UsageError(
+                "`\(name)` is a time in UTC such as 2026-11-21T12:00:00Z, not `\(text.oneLine)`")
+        }
+        return time
+    }
+
+    /// The first operand, which is an order's id.
+    func order() throws(UsageError) -> Identifier {
+        let text = operand() ?? ""
+        guard let order = Identifier(text) else {
+            throw UsageError(
+                "an order's id is a UUID such as `shop order list` shows, not `\(text.oneLine)`")
+        }
+        return order
+    }
 }
 
 /// What a command line comes to.

@@ -55,13 +55,7 @@ enum OutboxCommands {
             guard arguments.has("--all") != arguments.has("--service") else {
                 throw UsageError("`shop outbox rewind` needs either --service or --all")
             }
-            var time: Timestamp?
-            if let text = arguments.text("--to") {
-                guard let parsed = Timestamp(text) else {
-                    throw UsageError("`--to` is a time in UTC such as 2026-11-21T12:00:00Z, not `\(text)`")
-                }
-                time = parsed
-            }
+            let time = try arguments.time("--to")
             let replication = try TopicSetup.replication(shop.settings)
             let (cluster, topics) = try await TopicSetup.establish(replication: replication, shop)
             if !topics.isEmpty { shop.console.say("made the topics \(topics.joined(separator: ", "))") }

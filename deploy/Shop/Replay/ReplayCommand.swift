@@ -46,11 +46,7 @@ enum ReplayCommand {
     // MARK: - One order
 
     private static func one(_ arguments: Arguments, _ shop: Shop) async throws -> ExitCode {
-        let text = arguments.operand() ?? ""
-        guard let order = Identifier(text) else {
-            throw UsageError(
-                "an order's id is a UUID such as `shop order list` shows, not `\(text.oneLine)`")
-        }
+        let order = try arguments.order()
         let (replay, outcome, scan) = try await ReplayRun(shop).one(order)
         let count = arguments.number("--until")
         if let count, count > replay.lines.count {
@@ -130,7 +126,7 @@ enum ReplayCommand {
         var summary = Summary()
         var seen: Set<Identifier> = []
         var horizon: Timestamp?
-        for partition in try await run.partitions() {
+        for partition in try await ReplayScan.partitions(shop) {
             let (judged, scan) = try await run.all(on: partition)
             for order in judged { summary.take(order) }
             seen.formUnion(scan.orders.keys)

@@ -18,22 +18,6 @@ struct ReplayRun: Sendable {
         cluster = try await shop.withKafka { try await $0.clusterID(timeout: Shop.brokerTimeout) }
     }
 
-    /// What stands in the topics that tell of orders, now.
-    ///
-    /// - Throws: `Failure` where there are no topics.
-    private func limits() async throws -> [TopicPartition: PartitionLag] {
-        let topics = Set(OrderFact.topics.map(\.name))
-        let limits = try await shop.withKafka { try await TopicCommands.offsets(of: nil, $0) }
-            .filter { topics.contains($0.key.topic) }
-        guard !limits.isEmpty else {
-            throw Failure("there are no topics: has `shop setup` run on this cluster?")
-        }
-        return limits
-    }
-
-    /// The numbers that partitions have.
-    func partitions() async throws -> [Int32] { Set(try await limits().keys.map(\.partition)).sorted() }
-
     /// What became of an order.
     typealias Judged = (order: Identifier, verdict: ReplayVerdict)
 
@@ -43,15 +27,8 @@ struct ReplayRun: Sendable {
     func one(
         _ order: Identifier
     ) async throws -> (replay: OrderReplay, verdict: ReplayVerdict, scan: ReplayScan) {
-        let key = Array(order.description.utf8)
         let published = try await published()
-        let limits = try await limits()
-        let counts = limits.keys.reduce(into: [String: Int32]()) { counts, partition in
-            counts[partition.topic] = max(counts[partition.topic] ?? 0, partition.partition + 1)
-        }
-        let home = Set(counts.map { TopicPartition(topic: $0, key: key, partitions: $1) })
-        let scan = try await ReplayScan.run(
-            limits.filter { home.contains($0.key) }, order: order, at: .now(), shop)
+        let scan = try await ReplayScan.one(order, shop)
         let log = scan.orders[order] ?? OrderLog(order: order)
         let judged = try await judge([log], scan.horizon, published) { ($0, $1) }
         guard let (replay, verdict) = judged.first, !log.events.isEmpty || verdict != .agrees else {
@@ -63,8 +40,7 @@ struct ReplayRun: Sendable {
     /// All orders on the partitions of one number.
     func all(on number: Int32) async throws -> (judged: [Judged], scan: ReplayScan) {
         let published = try await published()
-        let limits = try await limits().filter { $0.key.partition == number }
-        let scan = try await ReplayScan.run(limits, at: .now(), shop)
+        let scan = try await ReplayScan.all(on: number, shop)
         let logs = scan.orders.values.sorted { $0.order < $1.order }
         return (try await judge(logs, scan.horizon, published) { ($0.order, $1) }, scan)
     }

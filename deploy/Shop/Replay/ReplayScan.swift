@@ -22,20 +22,52 @@ struct ReplayScan: Sendable {
 
     init(_ limits: [TopicPartition: PartitionLag]) { self.limits = limits }
 
-    /// Reads all topics that tell of orders.
+    /// What stands in the topics that tell of orders, now.
     ///
-    /// - Parameters:
-    ///   - limits: the partitions to read, and where they end.
-    ///   - order: the only one to keep; nil for all.
-    /// - Throws: as `TopicRecords.read` does; `Failure` for more events than can be held.
-    static func run(
-        _ limits: [TopicPartition: PartitionLag], order: Identifier? = nil, at now: Timestamp, _ shop: Shop
+    /// - Throws: `Failure` where there are no topics.
+    private static func limits(_ shop: Shop) async throws -> [TopicPartition: PartitionLag] {
+        let topics = Set(OrderFact.topics.map(\.name))
+        let limits = try await shop.withKafka { try await TopicCommands.offsets(of: nil, $0) }
+            .filter { topics.contains($0.key.topic) }
+        guard !limits.isEmpty else {
+            throw Failure("there are no topics: has `shop setup` run on this cluster?")
+        }
+        return limits
+    }
+
+    /// The numbers that partitions have.
+    static func partitions(_ shop: Shop) async throws -> [Int32] {
+        Set(try await limits(shop).keys.map(\.partition)).sorted()
+    }
+
+    /// One order alone.
+    ///
+    /// - Throws: as `TopicRecords.read` does; `Failure` where there are no topics.
+    static func one(_ order: Identifier, _ shop: Shop) async throws -> ReplayScan {
+        let key = Array(order.description.utf8)
+        let limits = try await limits(shop)
+        let counts = limits.keys.reduce(into: [String: Int32]()) { counts, partition in
+            counts[partition.topic] = max(counts[partition.topic] ?? 0, partition.partition + 1)
+        }
+        let home = Set(counts.map { TopicPartition(topic: $0, key: key, partitions: $1) })
+        return try await run(limits.filter { home.contains($0.key) }, onlyOf: key, shop)
+    }
+
+    /// All orders on the partitions of one number.
+    ///
+    /// - Throws: as `TopicRecords.read` does; `Failure` where there are no topics, or more events than can be held.
+    static func all(on number: Int32, _ shop: Shop) async throws -> ReplayScan {
+        try await run(try await limits(shop).filter { $0.key.partition == number }, onlyOf: nil, shop)
+    }
+
+    private static func run(
+        _ limits: [TopicPartition: PartitionLag], onlyOf key: [UInt8]?, _ shop: Shop
     ) async throws -> ReplayScan {
+        let now = Timestamp.now()
         var scan = ReplayScan(limits)
         for (partition, limit) in limits where limit.beginning > 0 && limit.beginning == limit.end {
             scan.lost(allOf: partition, at: now)
         }
-        let key = order.map { Array($0.description.utf8) }
         try await TopicRecords.read(limits, shop) { record in
             scan.take(record, onlyOf: key)
             guard scan.events <= eventsMax else {
