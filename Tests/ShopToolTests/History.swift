@@ -4,7 +4,7 @@ import Messaging
 
 @testable import ShopTool
 
-/// The events of an order as the shop writes them, a second apart.
+/// The events of an order as the shop writes them, a second apart, each in Kafka a quarter of a second later.
 struct History: Sendable, CustomStringConvertible {
     static let order = Identifier.v7(at: Timestamp(unixMilliseconds: 1_000_000))
     static let total = Money(amount: 1580, currency: .eur)
@@ -41,7 +41,9 @@ struct History: Sendable, CustomStringConvertible {
         let envelope = CloudEvent(
             id: .v7(at: time), type: fact.topic.name, time: time, subject: order.description,
             correlationID: order, causationID: cause, traceparent: nil, version: version)
-        return LoggedEvent(Incoming(event: envelope, message: fact), partition: 3, offset: offset)
+        return LoggedEvent(
+            Incoming(event: envelope, message: fact), partition: 3, offset: offset,
+            publishedAt: time.advanced(by: .milliseconds(250)))
     }
 
     func log(_ events: [LoggedEvent]? = nil) -> OrderLog {

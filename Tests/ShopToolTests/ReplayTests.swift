@@ -168,9 +168,11 @@ import Testing
 
     // MARK: - The scan
 
-    private func record(_ event: LoggedEvent, offset: Int64) throws -> KafkaRecord {
+    private func record(
+        _ event: LoggedEvent, offset: Int64, timestamp: Int64 = 0
+    ) throws -> KafkaRecord {
         KafkaRecord(
-            topic: event.topic.name, partition: 3, offset: offset, timestamp: 0,
+            topic: event.topic.name, partition: 3, offset: offset, timestamp: timestamp,
             key: Array(History.order.description.utf8),
             value: try EventCoding.encode(event.fact.event),
             headers: event.envelope.headers.map { ($0.name, Array($0.value.utf8)) })
@@ -191,6 +193,18 @@ import Testing
         #expect(scan.records == 15)
         #expect(scan.unreadable.examples == ["orders.created p3@7: the header ce_specversion is missing"])
         #expect(scan.horizon == nil)
+    }
+
+    @Test(arguments: [(-1, nil), (1_000_250, 1_000_250), (Int64.max, nil)])
+    func `an event was published when its first record says, if that can be`(timestamp: Int64, time: Int64?)
+        throws
+    {
+        var scan = ReplayScan([:])
+        let event = History.confirmed.events[0]
+        try scan.take(record(event, offset: 0, timestamp: timestamp))
+        try scan.take(record(event, offset: 1, timestamp: 2_000_000))
+        let log = try #require(scan.orders[History.order])
+        #expect(log.events.map { $0.publishedAt?.unixMilliseconds } == [time])
     }
 
     @Test func `what was placed before the first record that is left may lack events`() throws {

@@ -39,6 +39,7 @@ let commandTable: [CommandGroup] = [
     CommandGroup(name: "dead-letters", commands: DeadLetterCommands.all),
     CommandGroup(name: "audit", commands: [AuditCommand.audit]),
     CommandGroup(name: "replay", commands: [ReplayCommand.replay]),
+    CommandGroup(name: "trace", commands: [TraceCommand.trace]),
     CommandGroup(name: "doctor", commands: [DoctorCommand.doctor]),
     CommandGroup(name: "health", commands: [HealthCommand.health]),
 ]

@@ -78,9 +78,9 @@ extension RunningShop {
 
     func post(
         _ body: String, key: String? = freshWord(), wait: Int? = nil,
-        contentType: String? = "application/json"
+        contentType: String? = "application/json", headers: [String: String] = [:]
     ) async throws -> WebAnswer {
-        var headers: [String: String] = [:]
+        var headers = headers
         headers["Content-Type"] = contentType
         headers["Idempotency-Key"] = key
         headers["Prefer"] = wait.map { "wait=\($0)" }

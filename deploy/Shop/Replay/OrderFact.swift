@@ -88,13 +88,16 @@ struct LoggedEvent: Sendable {
     let envelope: CloudEvent
     let fact: OrderFact
     let partition: Int32
+    /// When the relay handed its first record to Kafka; nil where the record doesn't say.
+    let publishedAt: Timestamp?
     /// Of its first record, and of those that repeat it.
     private(set) var offsets: [Int64]
 
-    init(_ incoming: Incoming<OrderFact>, partition: Int32, offset: Int64) {
+    init(_ incoming: Incoming<OrderFact>, partition: Int32, offset: Int64, publishedAt: Timestamp? = nil) {
         envelope = incoming.event
         fact = incoming.message
         self.partition = partition
+        self.publishedAt = publishedAt
         offsets = [offset]
     }
 

@@ -92,11 +92,19 @@ struct ReplayScan: Sendable {
             let id = incoming.message.event.orderId
             let before = orders[id]?.events.count ?? 0
             orders[id, default: OrderLog(order: id)].take(
-                LoggedEvent(incoming, partition: record.partition, offset: record.offset))
+                LoggedEvent(
+                    incoming, partition: record.partition, offset: record.offset,
+                    publishedAt: Self.publishedAt(record)))
             events += Int64((orders[id]?.events.count ?? 0) - before)
         } catch {
             unreadable.add("\(record.topic) p\(record.partition)@\(record.offset): \(error)")
         }
+    }
+
+    /// Nil where the record says none, or one after the year 9999: whoever produces a record may write what he likes.
+    private static func publishedAt(_ record: KafkaRecord) -> Timestamp? {
+        (0...253_402_300_799_999).contains(record.timestamp)
+            ? Timestamp(unixMilliseconds: record.timestamp) : nil
     }
 
     /// Retention has left nothing of a partition, so nothing tells up to when.
