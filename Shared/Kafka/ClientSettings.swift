@@ -36,7 +36,9 @@ enum ClientSettings {
             // A record that is given up leaves a gap which the guarantee of order doesn't cover. The outbox
             // still has it, so to wait is right.
             "delivery.timeout.ms": "0",
-            "linger.ms": "\(configuration.lingerMilliseconds)",
+            // The sender of whole batches waits for nothing: they are queued within microseconds and still share
+            // requests.
+            "linger.ms": "0",
             "retry.backoff.ms": "50",
             "batch.num.messages": "1000",
             "batch.size": "1000000",

@@ -20,20 +20,14 @@ package struct KafkaConfiguration: Sendable {
     /// The mock cluster lets a group wait nearly as long as this at each change of its members, and 3 seconds at its
     /// start, so there it has to be short but above those (4000); a real broker takes no less than 6000.
     package var sessionTimeoutMilliseconds = 10_000
-    /// How long a record waits for others to share its request.
-    ///
-    /// Zero is right for a sender of whole batches: they are queued within microseconds and still share
-    /// requests.
-    package var lingerMilliseconds: Double
 
     package init(
         bootstrapServers: String, clientID: String, securitySettings: [String: String] = [:],
-        fetchWaitMilliseconds: Int = 500, lingerMilliseconds: Double = 0
+        fetchWaitMilliseconds: Int = 500
     ) {
         self.bootstrapServers = bootstrapServers
         self.clientID = clientID
         self.securitySettings = securitySettings
         self.fetchWaitMilliseconds = fetchWaitMilliseconds
-        self.lingerMilliseconds = lingerMilliseconds
     }
 }
