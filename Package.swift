@@ -138,7 +138,7 @@ let package = Package(
         tests("MessagingTests", ["Messaging", "Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
         tests("HTTPTests", ["HTTP", "Observability"]),
         tests("CurlTests", ["Curl", "HTTP", "Observability"]),
-        tests("ServiceRuntimeTests", ["CSystem", "ServiceRuntime", "HTTP", "Observability"]),
+        tests("ServiceRuntimeTests", ["CSystem", "ServiceRuntime", "HTTP", "Messaging", "Observability"]),
         tests(
             "ShopToolTests",
             [

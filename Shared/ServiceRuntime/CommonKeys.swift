@@ -1,4 +1,5 @@
 package import Kafka
+package import Messaging
 package import Observability
 
 /// The settings that all services have.
@@ -17,7 +18,7 @@ package enum CommonKeys {
     package static let kafkaSessionTimeoutMilliseconds = ConfigurationKey.integer(
         "KAFKA_SESSION_TIMEOUT_MS", default: 10_000, in: 1000...60_000,
         "how long an instance may be silent before others get its partitions; 4000 for the local broker")
-    package static let kafkaOnNewCluster = ConfigurationKey<NewClusterPolicy>.choice(
+    package static let kafkaOnNewCluster = ConfigurationKey<KafkaCluster.Policy>.choice(
         "KAFKA_ON_NEW_CLUSTER", default: .stop,
         "what to do on a Kafka cluster never seen: stop, or rewind: publish everything again from Postgres")
     package static let kafkaInstanceID = ConfigurationKey.text(
@@ -72,9 +73,6 @@ package enum CommonKeys {
         ]
     }
 }
-
-/// What a service does on a Kafka cluster that it has no cursors for.
-package enum NewClusterPolicy: String, CaseIterable, Sendable { case stop, rewind }
 
 /// How log lines look.
 package enum LogFormat: String, CaseIterable, Sendable { case auto, pretty, json }

@@ -182,12 +182,7 @@ extension ServiceContext {
         }
     }
 
-    fileprivate var policy: KafkaCluster.Policy {
-        switch configuration[CommonKeys.kafkaOnNewCluster] {
-        case .stop: .stop
-        case .rewind: .rewind
-        }
-    }
+    fileprivate var policy: KafkaCluster.Policy { configuration[CommonKeys.kafkaOnNewCluster] }
 
     fileprivate var instanceID: String? {
         let id = configuration[CommonKeys.kafkaInstanceID]
