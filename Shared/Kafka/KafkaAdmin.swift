@@ -50,11 +50,7 @@ package actor KafkaAdmin {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     package init(configuration: KafkaConfiguration, logger: Logger) throws(KafkaError) {
-        do {
-            executor = try ThreadExecutor(name: "kafka-admin")
-        } catch {
-            throw .other(code: error.code, error.description)
-        }
+        executor = try .start("kafka-admin")
         client = try ClientHandle(
             type: RD_KAFKA_PRODUCER, settings: ClientSettings.common(configuration),
             context: ClientContext(logger: logger, clientID: configuration.clientID)

@@ -59,11 +59,7 @@ package actor KafkaConsumer {
         configuration: KafkaConfiguration, group: String, instanceID: String?, topics: [String],
         bytesMax: Int = 4 << 20, logger: Logger
     ) throws(KafkaError) {
-        do {
-            executor = try ThreadExecutor(name: "kafka-consumer")
-        } catch {
-            throw .other(code: error.code, error.description)
-        }
+        executor = try .start("kafka-consumer")
         client = try ClientHandle(
             type: RD_KAFKA_CONSUMER,
             settings: ClientSettings.consumer(configuration, group: group, instanceID: instanceID),

@@ -27,11 +27,7 @@ package actor TopicReader {
     ///
     /// - Throws: `.configuration` for a setting that doesn't exist or can't be.
     package init(configuration: KafkaConfiguration, logger: Logger) throws(KafkaError) {
-        do {
-            executor = try ThreadExecutor(name: "topic-reader")
-        } catch {
-            throw .other(code: error.code, error.description)
-        }
+        executor = try .start("topic-reader")
         var settings = ClientSettings.consumer(configuration, group: "topic-reader", instanceID: nil)
         settings["enable.partition.eof"] = "true"
         // What retention has deleted since the position was looked up is nothing to read.
