@@ -85,10 +85,7 @@ enum AdminTopics {
         var message = [CChar](repeating: 0, count: 512)
         let request = rd_kafka_NewTopic_new(
             topic.name, topic.partitions, topic.replication, &message, message.count)
-        guard let request else {
-            throw .configuration(
-                message.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" })
-        }
+        guard let request else { throw .configuration(text(message)) }
         for (name, value) in topic.config { rd_kafka_NewTopic_set_config(request, name, value) }
         return request
     }
@@ -149,8 +146,7 @@ enum AdminOffsets {
     ) -> [TopicPartition: Int64] {
         guard let list else { return [:] }
         var offsets: [TopicPartition: Int64] = [:]
-        for element in UnsafeBufferPointer(start: list.pointee.elems, count: Int(list.pointee.cnt))
-        where element.offset >= 0 {
+        for element in PartitionList.elements(of: list) where element.offset >= 0 {
             offsets[element.topicPartition] = element.offset
         }
         return offsets

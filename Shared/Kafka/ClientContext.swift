@@ -52,3 +52,11 @@ final class ClientContext: Sendable {
         logger.log(level: level, "librdkafka", metadata: ["kafka.facility": facility, LogKey.error: line])
     }
 }
+
+/// Has `ClientContext.note` hear of a client's errors; to be set before the client is made.
+func noteErrors(_ configuration: OpaquePointer) {
+    rd_kafka_conf_set_error_cb(configuration) { _, code, reason, opaque in
+        let error = rd_kafka_resp_err_t(code)
+        ClientContext.of(opaque)?.note(error, reason.map { String(cString: $0) } ?? "")
+    }
+}

@@ -53,13 +53,7 @@ package actor KafkaAdmin {
         executor = try .start("kafka-admin")
         client = try ClientHandle(
             type: RD_KAFKA_PRODUCER, settings: ClientSettings.common(configuration),
-            context: ClientContext(logger: logger, clientID: configuration.clientID)
-        ) { settings in
-            rd_kafka_conf_set_error_cb(settings) { _, code, reason, opaque in
-                let error = rd_kafka_resp_err_t(code)
-                ClientContext.of(opaque)?.note(error, reason.map { String(cString: $0) } ?? "")
-            }
-        }
+            context: ClientContext(logger: logger, clientID: configuration.clientID), prepare: noteErrors)
     }
 
     /// Runs the closure with a client of its own, and closes that on either way out.

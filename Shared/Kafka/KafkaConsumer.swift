@@ -279,10 +279,7 @@ private func setCallbacks(_ configuration: OpaquePointer) {
         guard let client, let context = ClientContext.of(opaque) else { return }
         rebalance(client, code, partitions, context)
     }
-    rd_kafka_conf_set_error_cb(configuration) { _, code, reason, opaque in
-        let error = rd_kafka_resp_err_t(code)
-        ClientContext.of(opaque)?.note(error, reason.map { String(cString: $0) } ?? "")
-    }
+    noteErrors(configuration)
     rd_kafka_conf_set_offset_commit_cb(configuration) { _, code, _, opaque in
         guard let context = ClientContext.of(opaque) else { return }
         noteCommit(code, context)

@@ -87,7 +87,9 @@ enum PartitionList {
         return list
     }
 
-    static func elements(of list: Pointer) -> UnsafeBufferPointer<rd_kafka_topic_partition_t> {
+    static func elements(
+        of list: UnsafePointer<rd_kafka_topic_partition_list_t>
+    ) -> UnsafeBufferPointer<rd_kafka_topic_partition_t> {
         UnsafeBufferPointer(start: list.pointee.elems, count: Int(list.pointee.cnt))
     }
 

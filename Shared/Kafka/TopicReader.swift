@@ -38,13 +38,7 @@ package actor TopicReader {
         settings["queued.max.messages.kbytes"] = "65536"
         client = try ClientHandle(
             type: RD_KAFKA_CONSUMER, settings: settings,
-            context: ClientContext(logger: logger, clientID: configuration.clientID)
-        ) { configuration in
-            rd_kafka_conf_set_error_cb(configuration) { _, code, reason, opaque in
-                let error = rd_kafka_resp_err_t(code)
-                ClientContext.of(opaque)?.note(error, reason.map { String(cString: $0) } ?? "")
-            }
-        }
+            context: ClientContext(logger: logger, clientID: configuration.clientID), prepare: noteErrors)
         rd_kafka_poll_set_consumer(client.pointer)
     }
 
