@@ -136,7 +136,7 @@ let package = Package(
         tests("KafkaTests", ["CRDKafka", "Kafka", "Observability"]),
         tests("PostgresTests", ["Postgres", "Kernel", "Observability"]),
         tests("MessagingTests", ["Messaging", "Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
-        tests("HTTPTests", ["HTTP", "Observability"]),
+        tests("HTTPTests", ["HTTP", "Kernel", "Observability"]),
         tests("CurlTests", ["Curl", "HTTP", "Observability"]),
         tests("ServiceRuntimeTests", ["CSystem", "ServiceRuntime", "HTTP", "Messaging", "Observability"]),
         tests(

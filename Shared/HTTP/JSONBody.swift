@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Kernel
 
 extension HTTPRequest {
     /// The body as a value.
@@ -89,7 +90,7 @@ extension Problem {
         let pointer = Problem.pointer(path)
         let subject = pointer.isEmpty ? "The body" : "`\(pointer)`"
         self = .badRequest(
-            "\(subject) \(complaint).", errors: [FieldError(pointer: pointer, detail: complaint)])
+            "\(subject) \(complaint).", errors: [Violation(pointer, complaint)])
     }
 
     private static func name(of type: Any.Type) -> String {

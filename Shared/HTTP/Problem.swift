@@ -1,3 +1,5 @@
+package import Kernel
+
 /// A refusal as RFC 9457 has it: what a handler throws, and what the client gets as
 /// `application/problem+json`.
 ///
@@ -11,12 +13,12 @@ package struct Problem: Error, Sendable {
     package var status: Int
     package var detail: String
     /// One entry for each field at fault.
-    package var errors: [FieldError]
+    package var errors: [Violation]
     package var headers: HTTPHeaders
 
     package init(
         status: Int, type: String = "about:blank", title: String? = nil, detail: String,
-        errors: [FieldError] = [], headers: HTTPHeaders = [:]
+        errors: [Violation] = [], headers: HTTPHeaders = [:]
     ) {
         self.type = type
         self.title = title ?? Problem.phrase(status)
@@ -25,21 +27,10 @@ package struct Problem: Error, Sendable {
         self.errors = errors
         self.headers = headers
     }
-
-    /// A field of the request's body that is at fault, by its JSON pointer (RFC 6901): `/lines/0/quantity`.
-    package struct FieldError: Hashable, Sendable {
-        package let pointer: String
-        package let detail: String
-
-        package init(pointer: String, detail: String) {
-            self.pointer = pointer
-            self.detail = detail
-        }
-    }
 }
 
 extension Problem {
-    package static func badRequest(_ detail: String, errors: [FieldError] = []) -> Problem {
+    package static func badRequest(_ detail: String, errors: [Violation] = []) -> Problem {
         Problem(status: 400, detail: detail, errors: errors)
     }
 
@@ -50,7 +41,7 @@ extension Problem {
     }
 
     package static func unprocessable(
-        _ detail: String, type: String = "about:blank", errors: [FieldError] = []
+        _ detail: String, type: String = "about:blank", errors: [Violation] = []
     ) -> Problem {
         Problem(status: 422, type: type, detail: detail, errors: errors)
     }
@@ -101,7 +92,7 @@ extension Problem {
 }
 
 extension [UInt8] {
-    fileprivate mutating func append(jsonErrors errors: [Problem.FieldError]) {
+    fileprivate mutating func append(jsonErrors errors: [Violation]) {
         append(contentsOf: ",\"errors\":[".utf8)
         for (index, error) in errors.enumerated() {
             append(contentsOf: (index == 0 ? "{\"pointer\":" : ",{\"pointer\":").utf8)

@@ -1,4 +1,5 @@
 import HTTP
+import Kernel
 import Testing
 
 @Suite("Reading a request")
@@ -51,7 +52,7 @@ struct RequestTests {
     ])
     func `a wrong field is named`(body: String, pointer: String, detail: String) {
         #expect(problem(body)?.status == 400)
-        #expect(problem(body)?.errors == [Problem.FieldError(pointer: pointer, detail: detail)])
+        #expect(problem(body)?.errors == [Violation(pointer, detail)])
     }
 
     @Test func `bytes that are no text are named`() throws {
@@ -59,7 +60,7 @@ struct RequestTests {
         let place = try #require(body.firstIndex(of: UInt8(ascii: "?")))
         body[place] = 0xFF
         let request = HTTPRequest(.post, "/", headers: ["Content-Type": "application/json"], body: body)
-        let error = Problem.FieldError(pointer: "/customerId", detail: "must be text of valid Unicode")
+        let error = Violation("/customerId", "must be text of valid Unicode")
         #expect { try request.decode(Order.self) } throws: { ($0 as? Problem)?.errors == [error] }
     }
 
@@ -74,8 +75,7 @@ struct RequestTests {
         let request = HTTPRequest(
             .post, "/", headers: ["Content-Type": "application/json"],
             body: Array("{\"a/b\":{\"c~d\":1.5}}".utf8))
-        let error = Problem.FieldError(
-            pointer: "/a~1b/c~0d", detail: "must be a whole number of a reasonable size")
+        let error = Violation("/a~1b/c~0d", "must be a whole number of a reasonable size")
         #expect {
             try request.decode([String: [String: Int]].self)
         } throws: {

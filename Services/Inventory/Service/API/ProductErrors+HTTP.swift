@@ -8,8 +8,7 @@ extension Problem {
             violations.map(\.detail).first ?? "The request can't be granted as it stands.",
             type: "/problems/invalid-product",
             // The SKU stands in the path, where no pointer into the body leads: `detail` has it.
-            errors: violations.filter { $0.pointer != "/sku" }
-                .map { FieldError(pointer: $0.pointer, detail: $0.detail) })
+            errors: violations.filter { $0.pointer != "/sku" })
     }
 
     static let keyReused = Problem.unprocessable(

@@ -7,7 +7,7 @@ extension Problem {
         .unprocessable(
             violations.map(\.detail).first ?? "The request can't be granted as it stands.",
             type: "/problems/invalid-order",
-            errors: violations.map { FieldError(pointer: $0.pointer, detail: $0.detail) })
+            errors: violations)
     }
 
     static let keyReused = Problem.unprocessable(
