@@ -41,10 +41,16 @@ extension HTTPRequest {
     package func cursor(parts: Int) throws(Problem) -> Cursor? {
         guard let text = query("cursor"), !text.isEmpty else { return nil }
         guard let cursor = Cursor(text), cursor.key.count == parts else {
-            throw .badRequest("`cursor` must be the `nextCursor` of the page before, unchanged.")
+            throw .notACursor
         }
         return cursor
     }
+}
+
+extension Problem {
+    /// The 400 for a cursor that we never gave out; also for whoever checks its parts.
+    package static let notACursor = Problem.badRequest(
+        "`cursor` must be the `nextCursor` of the page before, unchanged.")
 }
 
 /// RFC 4648, section 5, without padding.

@@ -24,9 +24,7 @@ struct ProductRoutes: Sendable {
 
     private func list(_ request: HTTPRequest) async throws -> HTTPResponse {
         let cursor = try request.cursor(parts: 1)?.key[0]
-        guard cursor.map(TextRule.acceptsSKU) ?? true else {
-            throw Problem.badRequest("`cursor` must be the `nextCursor` of the page before, unchanged.")
-        }
+        guard cursor.map(TextRule.acceptsSKU) ?? true else { throw Problem.notACursor }
         let page = try await ProductQueries.list(after: cursor, limit: try request.limit(), in: pool)
         return try .json(
             ProductList(

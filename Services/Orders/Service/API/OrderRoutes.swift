@@ -87,9 +87,7 @@ struct OrderRoutes: Sendable {
             return status
         }
         let cursor = try request.cursor(parts: 1).map { cursor in
-            guard let id = Identifier(cursor.key[0]) else {
-                throw Problem.badRequest("`cursor` must be the `nextCursor` of the page before, unchanged.")
-            }
+            guard let id = Identifier(cursor.key[0]) else { throw Problem.notACursor }
             return id
         }
         let customer = request.query("customerId")

@@ -2,9 +2,6 @@ import HTTP
 
 /// Every refusal of this service, in the words of its API.
 extension Problem {
-    static let notACursor = Problem.badRequest(
-        "`cursor` must be the `nextCursor` of the page before, unchanged.")
-
     static let notMinutes = Problem.badRequest(
         "`minutes` must be a whole number from 1 to \(SalesRoutes.minutesMax).")
 }
