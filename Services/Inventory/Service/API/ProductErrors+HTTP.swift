@@ -15,8 +15,6 @@ extension Problem {
         "This Idempotency-Key belongs to another delivery: send a new key with new goods, or the first request again.",
         type: "/problems/idempotency-key-reused")
 
-    static func noSuchProduct() -> Problem {
-        .notFound(
-            "Nothing is sold under this SKU: see GET /v1/products, or list it with PUT /v1/products/{sku}.")
-    }
+    static let noSuchProduct = Problem.notFound(
+        "Nothing is sold under this SKU: see GET /v1/products, or list it with PUT /v1/products/{sku}.")
 }

@@ -75,7 +75,7 @@ struct ProductRoutes: Sendable {
             }
             let product = try await ProductStore.restock(sku, by: restock.quantity, in: transaction)
             // Thrown inside, so that the key is free again.
-            guard let product else { throw Problem.noSuchProduct() }
+            guard let product else { throw Problem.noSuchProduct }
             Outbox.append([try product.event(at: .now())], to: transaction)
             return product
         }
@@ -88,7 +88,7 @@ struct ProductRoutes: Sendable {
 
     private func find(_ sku: String) async throws -> StoredProduct {
         guard let product = try await ProductQueries.find(sku, in: pool) else {
-            throw Problem.noSuchProduct()
+            throw Problem.noSuchProduct
         }
         return product
     }
@@ -96,7 +96,7 @@ struct ProductRoutes: Sendable {
     /// The SKU in the path; one that can't be one is not there, and is never shown to the database.
     private func sku(_ request: HTTPRequest) throws -> String {
         let sku = request.parameter("sku")
-        guard TextRule.acceptsSKU(sku) else { throw Problem.noSuchProduct() }
+        guard TextRule.acceptsSKU(sku) else { throw Problem.noSuchProduct }
         return sku
     }
 

@@ -14,9 +14,8 @@ extension Problem {
         "This Idempotency-Key belongs to another request: send a new key with a new order, or the first body again.",
         type: "/problems/idempotency-key-reused")
 
-    static func noSuchOrder() -> Problem {
-        .notFound("There is no order with this id: use the `Location` that POST /v1/orders answered with.")
-    }
+    static let noSuchOrder = Problem.notFound(
+        "There is no order with this id: use the `Location` that POST /v1/orders answered with.")
 
     static let confirmedAlready = Problem.conflict(
         "The order is confirmed and can't be cancelled any more.", type: "/problems/order-confirmed")

@@ -109,7 +109,7 @@ struct OrderRoutes: Sendable {
             Outbox.append(handled.events, to: transaction)
             return (answers, handled)
         }
-        guard let answer = answers.first ?? nil else { throw Problem.noSuchOrder() }
+        guard let answer = answers.first ?? nil else { throw Problem.noSuchOrder }
         if !handled.events.isEmpty { relay.eventsWritten() }
         handled.afterCommit?()
         if answer.outcome == .refused { throw Problem.confirmedAlready }
@@ -139,13 +139,13 @@ struct OrderRoutes: Sendable {
 
     private func find(_ id: Identifier) async throws -> OrderView {
         guard let order = try await OrderQueries.find([id], in: pool).first else {
-            throw Problem.noSuchOrder()
+            throw Problem.noSuchOrder
         }
         return order
     }
 
     private func identifier(_ request: HTTPRequest) throws -> Identifier {
-        guard let id = Identifier(request.parameter("id")) else { throw Problem.noSuchOrder() }
+        guard let id = Identifier(request.parameter("id")) else { throw Problem.noSuchOrder }
         return id
     }
 
