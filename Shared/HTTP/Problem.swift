@@ -69,7 +69,6 @@ extension Problem {
         case 413: "Content Too Large"
         case 415: "Unsupported Media Type"
         case 422: "Unprocessable Content"
-        case 429: "Too Many Requests"
         case 503: "Service Unavailable"
         default: status < 500 ? "Client Error" : "Internal Server Error"
         }
