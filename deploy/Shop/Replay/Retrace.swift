@@ -11,6 +11,9 @@ import PaymentsDomain
 /// orders in which it may have heard its events, one is looked for in which the decider says what is in the log, with
 /// those versions, and nothing else; by time where several would do. Where there is none, as little as possible is
 /// left unexplained.
+///
+/// The search goes from one point in the service's past to the next by `moves`, the likeliest first, and back where none
+/// leads to the end of the log: first without a fault, then with one, and so on.
 struct Retrace {
     /// Something the service did, and the state it was in then.
     struct Step: Sendable {
@@ -22,12 +25,39 @@ struct Retrace {
         var fault: String?
     }
 
+    /// A point in the service's past.
     private struct Node: Hashable {
         var state = RebuiltOrder()
         /// A bit for each of `inputs`.
-        var heard: UInt64 = 0
+        private var heard: UInt64 = 0
         /// How many of `outputs` were said.
         var said = 0
+
+        func hasHeard(_ input: Int) -> Bool { heard & (1 << UInt64(input)) != 0 }
+
+        mutating func hear(_ input: Int) { heard |= 1 << UInt64(input) }
+    }
+
+    /// What the service may have done next: an input is a position in `inputs`, and what it says is the next of `outputs`.
+    private enum Move {
+        /// It heard something, and said nothing.
+        case hear(Int)
+        case say(Cause)
+        /// It heard what contradicts its state, or leads to an event that isn't there.
+        case hearAtFault(Int)
+        /// It said what nothing leads to.
+        case sayAtFault
+    }
+
+    /// What can have made a service say something.
+    private enum Cause {
+        case placing
+        /// Of a customer or the clock.
+        case command(OrderMessage)
+        /// Of the gateway.
+        case answers([PaymentMessage])
+        /// An event, as a position in `inputs`, and the SKUs that fell short.
+        case hearing(Int, short: [String])
     }
 
     private struct Attempt: Hashable {
@@ -41,13 +71,15 @@ struct Retrace {
     private let service: Service
     private let events: [LoggedEvent]
     private let placed: OrderCreated?
-    /// What the service has heard, by time.
+    /// What the service has heard, by time: positions in `events`.
     private let inputs: [Int]
-    /// What the service has said, as it wrote it.
+    /// What the service has said, as it wrote it: positions in `events`.
     private let outputs: [Int]
     /// For each of `inputs`, how much the service must have said before: what led to it.
     private let saidBefore: [Int]
+    /// Those from which no way leads to the end.
     private var hopeless: Set<Attempt> = []
+    /// The way to where the search is.
     private var steps: [Step] = []
 
     private init(_ service: Service, _ log: OrderLog, hasHeard: (Service, LoggedEvent) -> Bool) {
@@ -88,112 +120,103 @@ struct Retrace {
         return [Step(event: all[0], isSaid: false, state: RebuiltOrder(), fault: fault)]
     }
 
-    /// Tries to go on from a state to the end of the log; `steps` has the way where there is one.
+    /// Looks for a way from a node to the end of the log, with so many faults at most; `steps` has it where there is one.
     private mutating func explain(_ node: Node, faultsLeft: Int) -> Bool {
-        let next = node.said < outputs.count ? outputs[node.said] : nil
-        let unheard = inputs.indices.filter {
-            node.heard & (1 << UInt64($0)) == 0 && saidBefore[$0] <= node.said
-        }
-        // With all said, nothing is unheard for want of its cause.
-        if next == nil, unheard.isEmpty { return true }
+        if node.said == outputs.count, inputs.indices.allSatisfy(node.hasHeard) { return true }
         let attempt = Attempt(node: node, faultsLeft: faultsLeft)
         guard !hopeless.contains(attempt), hopeless.count < Self.attemptsMax else { return false }
-        let early = unheard.filter { input in
-            next.map { events[inputs[input]].time <= events[$0].time } ?? true
-        }
-        for input in early where hearInSilence(input, from: node, faultsLeft) { return true }
-        if let next, say(next, from: node, faultsLeft) { return true }
-        // By the clock of another machine.
-        for input in unheard where !early.contains(input) && hearInSilence(input, from: node, faultsLeft) {
-            return true
-        }
-        if faultsLeft > 0 {
-            for input in unheard where hearAtFault(input, from: node, faultsLeft - 1) { return true }
-            if let next, skip(next, from: node, faultsLeft - 1) { return true }
+        for move in moves(from: node, atFault: faultsLeft > 0) {
+            guard let (step, after) = take(move, from: node) else { continue }
+            steps.append(step)
+            if explain(after, faultsLeft: step.fault == nil ? faultsLeft : faultsLeft - 1) { return true }
+            steps.removeLast()
         }
         hopeless.insert(attempt)
         return false
     }
 
-    private mutating func go(_ step: Step, to node: Node, _ faultsLeft: Int) -> Bool {
-        steps.append(step)
-        if explain(node, faultsLeft: faultsLeft) { return true }
-        steps.removeLast()
-        return false
+    /// What may come next, the likeliest first.
+    private func moves(from node: Node, atFault: Bool) -> [Move] {
+        let next = nextOutput(of: node)
+        let unheard = inputs.indices.filter { !node.hasHeard($0) && saidBefore[$0] <= node.said }
+        let isEarly = { (input: Int) in next.map { events[inputs[input]].time <= events[$0].time } ?? true }
+        let early = unheard.filter(isEarly).map(Move.hear)
+        let says = next.map { causes(of: events[$0], node) } ?? []
+        // By the clock of another machine.
+        let late = unheard.filter { !isEarly($0) }.map(Move.hear)
+        let moves = early + says.map(Move.say) + late
+        guard atFault else { return moves }
+        return moves + unheard.map(Move.hearAtFault) + (next == nil ? [] : [.sayAtFault])
     }
 
-    private mutating func hearInSilence(_ input: Int, from node: Node, _ faultsLeft: Int) -> Bool {
+    /// Where a move leads; nil where the deciders, or the versions, do not go along.
+    private func take(_ move: Move, from node: Node) -> (Step, Node)? {
+        switch move {
+        case .hear(let input): hear(input, from: node)
+        case .say(let cause): say(by: cause, from: node)
+        case .hearAtFault(let input): hearAtFault(input, from: node)
+        case .sayAtFault: sayAtFault(from: node)
+        }
+    }
+
+    private func hear(_ input: Int, from node: Node) -> (Step, Node)? {
         var after = node
-        after.heard |= 1 << UInt64(input)
+        after.hear(input)
         let event = inputs[input]
         let said = try? after.state.hear(events[event].fact, at: service, placed: placed)
-        guard said == [] else { return false }
-        if node.said < outputs.count, version(after) != version(node) {
-            guard version(after) < events[outputs[node.said]].envelope.version else { return false }
+        guard said == [] else { return nil }
+        // What changes the row in silence has a version before that of the next event.
+        if version(after) != version(node), let next = nextOutput(of: node) {
+            guard version(after) < events[next].envelope.version else { return nil }
         }
-        return go(Step(event: event, isSaid: false, state: after.state), to: after, faultsLeft)
+        return (Step(event: event, isSaid: false, state: after.state), after)
     }
 
-    private mutating func say(_ output: Int, from node: Node, _ faultsLeft: Int) -> Bool {
+    private func say(by cause: Cause, from node: Node) -> (Step, Node)? {
+        guard let output = nextOutput(of: node) else { return nil }
         let event = events[output]
-        for cause in causes(of: event, node) {
-            var after = node
-            after.said += 1
-            guard (try? apply(cause, of: event, to: &after)) == [event.fact],
-                version(after) == event.envelope.version
-            else {
-                continue
-            }
-            if go(Step(event: output, isSaid: true, state: after.state), to: after, faultsLeft) {
-                return true
-            }
-        }
-        return false
+        var after = node
+        after.said += 1
+        let said = try? apply(cause, of: event, to: &after)
+        guard said == [event.fact], version(after) == event.envelope.version else { return nil }
+        return (Step(event: output, isSaid: true, state: after.state), after)
     }
 
-    /// Hears what contradicts the state, or leads to an event that isn't there.
-    private mutating func hearAtFault(_ input: Int, from node: Node, _ faultsLeft: Int) -> Bool {
+    private func hearAtFault(_ input: Int, from node: Node) -> (Step, Node)? {
         var after = node
-        after.heard |= 1 << UInt64(input)
+        after.hear(input)
         let event = inputs[input]
         let fault: String
         do {
             let missing = try after.state.hear(events[event].fact, at: service, placed: placed)
-            guard !missing.isEmpty else { return false }
+            guard !missing.isEmpty else { return nil }
             let names = missing.map(\.topic.name).joined(separator: ", ")
             fault = "\(names) is missing, which \(service) says on hearing \(events[event].name)"
         } catch {
             fault = "\(events[event].name) can't be: \(error.words)"
         }
-        return go(
-            Step(event: event, isSaid: false, state: after.state, fault: fault), to: after, faultsLeft)
+        return (Step(event: event, isSaid: false, state: after.state, fault: fault), after)
     }
 
-    private mutating func skip(_ output: Int, from node: Node, _ faultsLeft: Int) -> Bool {
+    private func sayAtFault(from node: Node) -> (Step, Node)? {
+        guard let output = nextOutput(of: node) else { return nil }
+        let event = events[output]
         var after = node
         after.said += 1
-        let event = events[output]
         let fault =
             "\(event.name), version \(event.envelope.version), does not follow from what \(service) had heard"
-        return go(
-            Step(event: output, isSaid: true, state: after.state, fault: fault), to: after, faultsLeft)
+        return (Step(event: output, isSaid: true, state: after.state, fault: fault), after)
+    }
+
+    /// What the service says next, as a position in `events`; nil where it has said everything.
+    private func nextOutput(of node: Node) -> Int? {
+        node.said < outputs.count ? outputs[node.said] : nil
     }
 
     private func version(_ node: Node) -> Int64 { node.state.versions[service] ?? 0 }
 }
 
 extension Retrace {
-    /// What can have made a service say something.
-    private enum Cause {
-        case placing
-        /// Of a customer or the clock.
-        case command(OrderMessage)
-        /// Of the gateway.
-        case answers([PaymentMessage])
-        /// An event, as a position in `inputs`, and the SKUs that fell short.
-        case hearing(Int, short: [String])
-    }
-
     /// What can have led to an event: the one that it names as its cause, or what is no event, a command or an answer
     /// of the gateway, for which it then stands.
     private func causes(of event: LoggedEvent, _ node: Node) -> [Cause] {
@@ -201,7 +224,7 @@ extension Retrace {
             inputs.firstIndex { events[$0].envelope.id == id }
         }
         if event.envelope.causationID != nil, input == nil { return [] }
-        if let input, node.heard & (1 << UInt64(input)) == 0 {
+        if let input, !node.hasHeard(input) {
             guard case .rejected(let rejected) = event.fact else { return [.hearing(input, short: [])] }
             return [.hearing(input, short: rejected.skus)]
         }
@@ -239,12 +262,14 @@ extension Retrace {
             }
             return said
         case .hearing(let input, let short):
-            node.heard |= 1 << UInt64(input)
+            node.hear(input)
             return try node.state.hear(
                 events[inputs[input]].fact, at: service, placed: placed, short: short)
         }
     }
+}
 
+extension Retrace {
     /// Notices are decided one by one, in whichever order their causes are heard, and may be told much later by mail.
     private func notices() -> [Step] {
         var state = RebuiltOrder()
