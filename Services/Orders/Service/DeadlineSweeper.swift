@@ -71,15 +71,7 @@ struct DeadlineSweeper: Sendable {
         let late = overdue.filter { $0.isPending && !unreadable.contains($0.id) }.map {
             OrderCommandHandler.Command(orderID: $0.id, message: .cancel(by: .deadline), cause: nil)
         }
-        if !late.isEmpty {
-            let handled = try await pool.transaction { transaction in
-                let (_, handled) = try await commands.apply(late, in: transaction)
-                Outbox.append(handled.events, to: transaction)
-                return handled
-            }
-            relay.eventsWritten()
-            handled.afterCommit?()
-        }
+        if !late.isEmpty { _ = try await commands.commit(late, in: pool, relay) }
         // What is overdue sooner than that may have neighbours still to be committed, so it is looked at again.
         let settled = now.advanced(by: min(.zero, deadline - Self.commitMax))
         if last.deadline <= settled {

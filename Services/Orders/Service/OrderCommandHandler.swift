@@ -47,6 +47,18 @@ struct OrderCommandHandler: BatchHandler {
         return try await apply(commands, in: transaction).handled
     }
 
+    /// Applies commands of a customer or the clock in a transaction of their own; the answers are those of `apply`.
+    func commit(_ commands: [Command], in pool: PostgresPool, _ relay: OutboxRelay) async throws -> [Answer?] {
+        let (answers, handled) = try await pool.transaction { transaction in
+            let (answers, handled) = try await apply(commands, in: transaction)
+            Outbox.append(handled.events, to: transaction)
+            return (answers, handled)
+        }
+        if !handled.events.isEmpty { relay.eventsWritten() }
+        handled.afterCommit?()
+        return answers
+    }
+
     /// Locks, decides, writes: the answers stand in the order of `commands`, nil where there is no such order.
     func apply(
         _ commands: [Command], in transaction: PostgresTransaction

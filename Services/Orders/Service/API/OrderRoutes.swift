@@ -104,14 +104,8 @@ struct OrderRoutes: Sendable {
     private func cancel(_ request: HTTPRequest) async throws -> HTTPResponse {
         let id = try identifier(request)
         let command = OrderCommandHandler.Command(orderID: id, message: .cancel(by: .customer), cause: nil)
-        let (answers, handled) = try await pool.transaction { transaction in
-            let (answers, handled) = try await commands.apply([command], in: transaction)
-            Outbox.append(handled.events, to: transaction)
-            return (answers, handled)
-        }
+        let answers = try await commands.commit([command], in: pool, relay)
         guard let answer = answers.first ?? nil else { throw Problem.noSuchOrder }
-        if !handled.events.isEmpty { relay.eventsWritten() }
-        handled.afterCommit?()
         if answer.outcome == .refused { throw Problem.confirmedAlready }
         logger.flow(.request, order: id.description, "POST /v1/orders/{id}/cancellation")
         return try self.answer(try await find(id), replayed: false, placed: false)
