@@ -137,7 +137,7 @@ let package = Package(
         tests("PostgresTests", ["Postgres", "Kernel", "Observability"]),
         tests("MessagingTests", ["Messaging", "Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
         tests("HTTPTests", ["HTTP", "Kernel", "Observability"]),
-        tests("CurlTests", ["Curl", "HTTP", "Observability"]),
+        tests("CurlTests", ["Curl", "HTTP", "Kernel", "Observability"]),
         tests("ServiceRuntimeTests", ["CSystem", "ServiceRuntime", "HTTP", "Messaging", "Observability"]),
         tests(
             "ShopToolTests",

@@ -1,4 +1,4 @@
-import Kernel
+package import Kernel
 
 /// A plain text mail to one person.
 package struct Mail: Sendable {
@@ -11,18 +11,18 @@ package struct Mail: Sendable {
     ///
     /// The same mail sent again has the same, so that a mailbox can show it once.
     package var messageID: String
-    /// Seconds since 1970 in UTC, for the `Date` header.
-    package var unixSeconds: Int64
+    /// For the `Date` header.
+    package var time: Timestamp
 
     package init(
-        from: String, to: String, subject: String, text: String, messageID: String, unixSeconds: Int64
+        from: String, to: String, subject: String, text: String, messageID: String, time: Timestamp
     ) {
         self.from = from
         self.to = to
         self.subject = subject
         self.text = text
         self.messageID = messageID
-        self.unixSeconds = unixSeconds
+        self.time = time
     }
 
     /// The message as it goes over the wire (RFC 5322), without the dots that SMTP adds.
@@ -42,7 +42,7 @@ package struct Mail: Sendable {
             From: \(from)\r
             To: \(to)\r
             Subject: \(Mail.encodedWord(subject))\r
-            Date: \(MailDate.text(unixSeconds: unixSeconds))\r
+            Date: \(MailDate.text(of: time))\r
             Message-ID: <\(messageID)>\r
             MIME-Version: 1.0\r
             Auto-Submitted: auto-generated\r

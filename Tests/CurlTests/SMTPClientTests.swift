@@ -1,3 +1,4 @@
+import Kernel
 import Testing
 
 @testable import Curl
@@ -7,7 +8,7 @@ struct SMTPClientTests {
     let mail = Mail(
         from: "shop@example.org", to: "ada@example.com", subject: "Your order is confirmed",
         text: "Hello,\n.\nyour order is on its way.", messageID: "7.confirmed@shop.example",
-        unixSeconds: 1_795_262_401)
+        time: Timestamp(unixMilliseconds: 1_795_262_401_102))
 
     @Test func `a mail arrives with its headers and every line`() async throws {
         let server = try MailServer()

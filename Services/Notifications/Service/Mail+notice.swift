@@ -12,7 +12,7 @@ extension Mail {
         self.init(
             from: sender, to: message.address, subject: Mail.subject(of: message.kind), text: message.text,
             messageID: "\(message.orderID).\(message.kind.rawValue)@\(host)",
-            unixSeconds: message.createdAt.unixMilliseconds / 1000)
+            time: message.createdAt)
     }
 
     private static func subject(of kind: NoticeKind) -> String {
