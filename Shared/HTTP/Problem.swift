@@ -102,22 +102,4 @@ extension [UInt8] {
         }
         append(UInt8(ascii: "]"))
     }
-
-    fileprivate mutating func append(jsonString text: String) {
-        append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                append(UInt8(ascii: "\\"))
-                append(byte)
-            case 0..<0x20:
-                let digits = Array<UInt8>("0123456789abcdef".utf8)
-                append(contentsOf: "\\u00".utf8)
-                append(digits[Int(byte >> 4)])
-                append(digits[Int(byte & 15)])
-            default: append(byte)
-            }
-        }
-        append(UInt8(ascii: "\""))
-    }
 }
