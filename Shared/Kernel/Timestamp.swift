@@ -21,6 +21,14 @@ package struct Timestamp: Hashable, Sendable {
     }
 }
 
+extension Duration {
+    /// Whole milliseconds; what is left is cut off.
+    package var milliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
+    }
+}
+
 extension Timestamp: Comparable {
     package static func < (left: Timestamp, right: Timestamp) -> Bool {
         left.unixMicroseconds < right.unixMicroseconds

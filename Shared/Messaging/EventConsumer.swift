@@ -348,11 +348,9 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
         guard logger.logLevel <= .info else { return }
         let now = Timestamp.now()
         for message in messages where message.event.correlationID != nil {
-            let milliseconds = now.since(message.event.time).components.attoseconds / 1_000_000_000_000_000
-            let seconds = now.since(message.event.time).components.seconds
             logger.flow(
                 .received, order: message.event.subject, message.event.type,
-                detail: "+\(seconds * 1000 + milliseconds)ms")
+                detail: "+\(now.since(message.event.time).milliseconds)ms")
         }
     }
 

@@ -48,7 +48,8 @@ struct OrderCommandHandler: BatchHandler {
     }
 
     /// Applies commands of a customer or the clock in a transaction of their own; the answers are those of `apply`.
-    func commit(_ commands: [Command], in pool: PostgresPool, _ relay: OutboxRelay) async throws -> [Answer?] {
+    func commit(_ commands: [Command], in pool: PostgresPool, _ relay: OutboxRelay) async throws -> [Answer?]
+    {
         let (answers, handled) = try await pool.transaction { transaction in
             let (answers, handled) = try await apply(commands, in: transaction)
             Outbox.append(handled.events, to: transaction)
@@ -98,10 +99,9 @@ struct OrderCommandHandler: BatchHandler {
             for order in ended where logger.logLevel <= .info {
                 let word =
                     order.state.reason.map { "cancelled: \($0.rawValue)" } ?? order.state.status.rawValue
-                let (seconds, attoseconds) = now.since(order.createdAt).components
                 logger.flow(
                     .ended, order: order.id.description, word,
-                    detail: "\(seconds * 1000 + attoseconds / 1_000_000_000_000_000)ms total")
+                    detail: "\(now.since(order.createdAt).milliseconds)ms total")
             }
         }
         return (answers, handled)

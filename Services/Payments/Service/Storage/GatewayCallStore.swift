@@ -131,10 +131,3 @@ extension OutstandingCall {
         self.init(orderID: id, call: call, cause: cause)
     }
 }
-
-extension Duration {
-    fileprivate var milliseconds: Int64 {
-        let (seconds, attoseconds) = components
-        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
-    }
-}
