@@ -18,17 +18,14 @@ package struct HTTPResponse: Sendable {
     /// under curl.
     ///
     /// - Throws: only for a value that JSON can't hold; the router answers 500.
-    package static func json(
-        _ value: some Encodable, status: Int = 200, headers: HTTPHeaders = [:]
-    ) throws -> HTTPResponse {
+    package static func json(_ value: some Encodable, status: Int = 200) throws -> HTTPResponse {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        var response = HTTPResponse(status: status, headers: headers)
+        var response = HTTPResponse(status: status, headers: ["Content-Type": "application/json"])
         let data = try encoder.encode(value)
         response.body.reserveCapacity(data.count + 1)
         response.body.append(contentsOf: data)
         response.body.append(UInt8(ascii: "\n"))
-        response.headers.append("Content-Type", "application/json")
         return response
     }
 

@@ -26,11 +26,11 @@ package struct Cursor: Hashable, Sendable {
 extension HTTPRequest {
     /// The `limit` parameter.
     ///
-    /// - Throws: 400 unless it is 1 to `max`.
-    package func limit(default standard: Int = 50, max: Int = 200) throws(Problem) -> Int {
+    /// - Throws: 400 unless it is 1 to 200.
+    package func limit(default standard: Int = 50) throws(Problem) -> Int {
         guard let text = query("limit") else { return standard }
-        guard let limit = Int(text), (1...max).contains(limit) else {
-            throw .badRequest("`limit` must be a whole number from 1 to \(max).")
+        guard let limit = Int(text), (1...200).contains(limit) else {
+            throw .badRequest("`limit` must be a whole number from 1 to 200.")
         }
         return limit
     }

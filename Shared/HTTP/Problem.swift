@@ -9,7 +9,6 @@ package struct Problem: Error, Sendable {
     /// Names the kind of problem for programs: `about:blank` where the status says it all, else a stable
     /// relative reference such as `/problems/unknown-sku`.
     package var type: String
-    package var title: String
     package var status: Int
     package var detail: String
     /// One entry for each field at fault.
@@ -17,11 +16,10 @@ package struct Problem: Error, Sendable {
     package var headers: HTTPHeaders
 
     package init(
-        status: Int, type: String = "about:blank", title: String? = nil, detail: String,
+        status: Int, type: String = "about:blank", detail: String,
         errors: [Violation] = [], headers: HTTPHeaders = [:]
     ) {
         self.type = type
-        self.title = title ?? Problem.phrase(status)
         self.status = status
         self.detail = detail
         self.errors = errors
@@ -47,8 +45,8 @@ extension Problem {
     }
 
     /// Too much at once, or on its way out: the client may try again, and when.
-    package static func unavailable(_ detail: String, retryAfterSeconds: Int = 1) -> Problem {
-        Problem(status: 503, detail: detail, headers: ["Retry-After": "\(retryAfterSeconds)"])
+    package static func unavailable(_ detail: String) -> Problem {
+        Problem(status: 503, detail: detail, headers: ["Retry-After": "1"])
     }
 
     /// The answer to send.
@@ -81,7 +79,7 @@ extension Problem {
         out.append(contentsOf: "{\"type\":".utf8)
         out.append(jsonString: type)
         out.append(contentsOf: ",\"title\":".utf8)
-        out.append(jsonString: title)
+        out.append(jsonString: Problem.phrase(status))
         out.append(contentsOf: ",\"status\":\(status),\"detail\":".utf8)
         out.append(jsonString: detail)
         if !errors.isEmpty { out.append(jsonErrors: errors) }

@@ -21,7 +21,7 @@ struct RouterTests {
                 Route(.get, "/v1/cancelled") { _ in throw CancellationError() },
             ],
             logger: Logger(label: "test", handler: log)
-        ) { $0 is Busy ? .unavailable("The database is busy.", retryAfterSeconds: 3) : nil }
+        ) { $0 is Busy ? .unavailable("The database is busy.") : nil }
     }
 
     @Test func `a name in braces stands for one segment`() async {
@@ -77,7 +77,7 @@ struct RouterTests {
     @Test func `the service's own table says what its errors are to clients`() async {
         let response = await router.respond(to: HTTPRequest(.get, "/v1/busy"))
         #expect(response.status == 503)
-        #expect(response.headers["Retry-After"] == "3")
+        #expect(response.headers["Retry-After"] == "1")
         #expect(log.lines.isEmpty)
     }
 
