@@ -20,6 +20,16 @@ import Testing
         #expect(try settings[.paymentsURL] == "http://127.0.0.1:8082")
     }
 
+    @Test func `each service has an address and a password, and so has the gateway's role`() {
+        let names = Setting.allCases.map(\.rawValue)
+        #expect(
+            Shop.services.map { Setting.url(of: $0).rawValue }
+                == names.filter { $0.hasSuffix("_URL") && $0 != "DATABASE_URL" })
+        #expect(
+            Roles.names.map { Setting.password(of: $0).rawValue }
+                == names.filter { $0.hasSuffix("_DATABASE_PASSWORD") })
+    }
+
     @Test func `a service's address may end with a slash, and is one of HTTP`() throws {
         func address(_ text: String) throws -> String {
             try Settings(environment: ["ORDERS_URL": text], localFolder: nil)[.ordersURL]

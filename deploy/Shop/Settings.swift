@@ -24,6 +24,17 @@ enum Setting: String, CaseIterable, Sendable {
     case salesPassword = "SALES_DATABASE_PASSWORD"
     case gatewayPassword = "GATEWAY_DATABASE_PASSWORD"
 
+    /// Where a service answers.
+    static func url(of service: String) -> Setting { named("\(service.uppercased())_URL") }
+
+    /// The password of a role, which is a service or `gateway`.
+    static func password(of role: String) -> Setting { named("\(role.uppercased())_DATABASE_PASSWORD") }
+
+    private static func named(_ name: String) -> Setting {
+        guard let setting = Setting(rawValue: name) else { preconditionFailure("\(name) is no setting") }
+        return setting
+    }
+
     var meaning: String {
         switch self {
         case .databaseURL: "database `shop`, as its administrator"

@@ -207,14 +207,7 @@ enum Diagnosis {
     // MARK: - Services
 
     static func ofService(_ service: String, _ shop: Shop) async -> Symptom {
-        let setting: Setting =
-            switch service {
-            case "orders": .ordersURL
-            case "inventory": .inventoryURL
-            case "payments": .paymentsURL
-            case "notifications": .notificationsURL
-            default: .salesURL
-            }
+        let setting = Setting.url(of: service)
         do {
             let url = try shop.settings[setting]
             let answer = try await shop.web.send(.get, url + "/readyz?verbose", timeout: .seconds(5))

@@ -58,13 +58,8 @@ enum SetupCommand {
 
     /// By role, those that the environment says.
     private static func passwords(_ settings: Settings) throws -> [String: String] {
-        let asked: [(role: String, setting: Setting)] = [
-            ("orders", .ordersPassword), ("inventory", .inventoryPassword), ("payments", .paymentsPassword),
-            ("notifications", .notificationsPassword), ("sales", .salesPassword),
-            ("gateway", .gatewayPassword),
-        ]
         var passwords: [String: String] = [:]
-        for (role, setting) in asked { passwords[role] = try settings.given(setting) }
+        for role in Roles.names { passwords[role] = try settings.given(.password(of: role)) }
         return passwords
     }
 
