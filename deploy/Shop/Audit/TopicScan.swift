@@ -25,7 +25,6 @@ struct TopicScan: Sendable {
     private(set) var wanderers = Violations()
     /// Topics of which retention has deleted records.
     private(set) var trimmed: Set<String> = []
-    private(set) var records: Int64 = 0
     /// Records that services have set aside: nothing they say counts.
     private let setAside: Set<Position>
     private var versions: [VersionKey: Int64] = [:]
@@ -69,7 +68,6 @@ struct TopicScan: Sendable {
     }
 
     mutating func take(_ record: KafkaRecord) {
-        records += 1
         let partition = record.topicPartition
         if let next = nextOffsets[partition], next != record.offset { compacted.insert(partition) }
         nextOffsets[partition] = record.offset + 1
