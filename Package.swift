@@ -108,7 +108,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "CPostgres", "HTTP", "Kafka", "Kernel", "Messaging", "Observability", "Postgres",
+                "CPostgres", "Contracts", "HTTP", "Kafka", "Kernel", "Messaging", "Observability", "Postgres",
             ],
             path: "Tests/TestSupport", swiftSettings: settings),
         .target(

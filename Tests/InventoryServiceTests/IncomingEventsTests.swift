@@ -59,16 +59,7 @@ struct IncomingEventsTests {
     }
 
     private func message(_ event: some OrderEvent) throws -> ReservationMessage {
-        let topic = type(of: event).topic.name
-        let envelope = CloudEvent(
-            id: .fresh(), type: topic, time: .now(), subject: event.key, correlationID: Self.id,
-            causationID: nil,
-            traceparent: nil, version: 1)
-        let record = KafkaRecord(
-            topic: topic, partition: 0, offset: 0, timestamp: 0, key: Array(event.key.utf8),
-            value: try EventCoding.encode(event),
-            headers: envelope.headers.map { (name: $0.name, value: Array($0.value.utf8)) })
-        let incoming = try IncomingEvent.decode(record)
+        let incoming = try IncomingEvent.decode(KafkaRecord(event))
         #expect(incoming.message.orderID == Self.id)
         return incoming.message.message
     }

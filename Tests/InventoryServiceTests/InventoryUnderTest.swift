@@ -119,15 +119,6 @@ extension IncomingEvent {
     }
 }
 
-extension CloudEvent {
-    /// Some event about an order.
-    static func about(_ id: Identifier) -> CloudEvent {
-        CloudEvent(
-            id: .fresh(), type: "orders.created", time: .now(), subject: id.description, correlationID: id,
-            causationID: nil, traceparent: nil, version: 1)
-    }
-}
-
 extension HTTPResponse {
     var text: String { String(decoding: body, as: UTF8.self) }
 }

@@ -103,12 +103,3 @@ extension NoticeMessage {
     static let created = NoticeMessage.created(total: Money(amount: 4998, currency: .eur))
     static let confirmed = NoticeMessage.confirmed(total: Money(amount: 4998, currency: .eur))
 }
-
-extension CloudEvent {
-    /// Some event about an order.
-    static func about(_ id: Identifier) -> CloudEvent {
-        CloudEvent(
-            id: .fresh(), type: "orders.created", time: .now(), subject: id.description, correlationID: id,
-            causationID: nil, traceparent: nil, version: 1)
-    }
-}

@@ -3,6 +3,7 @@ import Kafka
 import Kernel
 import Messaging
 import OrdersDomain
+import TestSupport
 import Testing
 
 @testable import OrdersService
@@ -10,16 +11,7 @@ import Testing
 @Suite("What orders hears")
 struct IncomingEventsTests {
     private func decode(_ event: some Event) throws -> IncomingEvent {
-        let topic = type(of: event).topic.name
-        let envelope = CloudEvent(
-            id: .v7(at: .now()), type: topic, time: .now(), subject: "", correlationID: nil, causationID: nil,
-            traceparent: nil, version: 1)
-        return try IncomingEvent.decode(
-            KafkaRecord(
-                topic: topic, partition: 0, offset: 0, timestamp: 0, key: Array(event.key.utf8),
-                value: try EventCoding.encode(event),
-                headers: envelope.headers.map { (name: $0.name, value: Array($0.value.utf8)) })
-        ).message
+        try IncomingEvent.decode(KafkaRecord(event)).message
     }
 
     @Test(arguments: [

@@ -78,7 +78,7 @@ struct OrdersUnderTest: Sendable {
     @discardableResult
     func hear(_ messages: [IncomingEvent], by commands: OrderCommandHandler? = nil) async throws -> Handled {
         let commands = commands ?? self.commands
-        let batch = messages.map { Incoming(event: .heard, message: $0) }
+        let batch = messages.map { Incoming(event: .about(.fresh()), message: $0) }
         let handled = try await pool.transaction { transaction in
             let handled = try await commands.handle(batch, in: transaction)
             Outbox.append(handled.events, to: transaction)
@@ -117,15 +117,6 @@ struct OrdersUnderTest: Sendable {
         try await pool.query(PostgresStatement.once("SELECT topic FROM outbox ORDER BY seq")()).map {
             try $0.string(0)
         }
-    }
-}
-
-extension CloudEvent {
-    static var heard: CloudEvent {
-        CloudEvent(
-            id: .v7(at: .now()), type: "test", time: .now(), subject: "", correlationID: nil,
-            causationID: nil,
-            traceparent: nil, version: 1)
     }
 }
 

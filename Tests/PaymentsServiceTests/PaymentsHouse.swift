@@ -106,11 +106,7 @@ struct PaymentsHouse {
     ) async throws {
         let handler = PaymentCommandHandler(worker: worker)
         let incoming = batch.map { order, message in
-            Incoming(
-                event: CloudEvent(
-                    id: .v7(at: .now()), type: "test", time: .now(), subject: order.description,
-                    correlationID: order, causationID: nil, traceparent: nil, version: 1),
-                message: IncomingEvent(orderID: order, message: message))
+            Incoming(event: .about(order), message: IncomingEvent(orderID: order, message: message))
         }
         let handled = try await pool.transaction { transaction in
             let handled = try await handler.handle(incoming, in: transaction)

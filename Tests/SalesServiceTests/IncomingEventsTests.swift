@@ -45,14 +45,7 @@ struct IncomingEventsTests {
     }
 
     private func message(_ event: some OrderEvent) throws -> SaleMessage {
-        let topic = type(of: event).topic.name
-        var envelope = CloudEvent.about(Self.id, at: minute)
-        envelope.type = topic
-        let record = KafkaRecord(
-            topic: topic, partition: 0, offset: 0, timestamp: 0, key: Array(event.key.utf8),
-            value: try EventCoding.encode(event),
-            headers: envelope.headers.map { (name: $0.name, value: Array($0.value.utf8)) })
-        let heard = try IncomingEvent.decode(record)
+        let heard = try IncomingEvent.decode(KafkaRecord(event, at: minute))
         #expect(heard.message.orderID == Self.id)
         return heard.message.message(at: heard.event.time)
     }

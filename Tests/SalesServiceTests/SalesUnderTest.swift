@@ -79,12 +79,3 @@ extension Incoming<IncomingEvent> {
         Incoming(event: .about(id, at: minute), message: .cancelled(id))
     }
 }
-
-extension CloudEvent {
-    /// Some event about an order.
-    static func about(_ id: Identifier, at time: Timestamp) -> CloudEvent {
-        CloudEvent(
-            id: .fresh(), type: "orders.created", time: time, subject: id.description, correlationID: id,
-            causationID: nil, traceparent: nil, version: 1)
-    }
-}
