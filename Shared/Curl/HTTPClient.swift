@@ -1,7 +1,7 @@
 import BlockingIO
 import CCurl
 
-/// An HTTP client for tools and exporters: one request at a time, on a thread of its own, connections kept
+/// An HTTP client for tools: one request at a time, on a thread of its own, connections kept
 /// between them.
 ///
 /// Redirects are not followed, and any status is an answer rather than an error.

@@ -49,7 +49,7 @@ package actor KafkaConsumer {
     ///   - configuration: how to reach the cluster.
     ///   - group: its members share the topics' partitions.
     ///   - instanceID: names this member across restarts, so that one that comes back within the session
-    ///     time-out of 10 s goes on with its partitions at once. Unique in the group: a second member of the
+    ///     time-out goes on with its partitions at once. Unique in the group: a second member of the
     ///     same name ends the first with `.fatal`.
     ///   - topics: that exist; a missing one is an error of `poll`.
     ///   - bytesMax: a poll that has this many bytes of keys and values takes no further record.

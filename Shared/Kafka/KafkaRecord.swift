@@ -83,7 +83,6 @@ package struct ProducerRecord: Sendable {
 /// Where a record was written.
 package struct Delivery: Hashable, Sendable {
     package let partition: Int32
-    /// Negative when a later answer of the broker proved the write, but the one with the offset was lost.
     package let offset: Int64
 
     package init(partition: Int32, offset: Int64) {

@@ -8,14 +8,14 @@ import Synchronization
 /// Feeds a service the events it hears, in batches, each with its effects and its offsets in one transaction.
 ///
 /// One loop: poll, decode, handle, commit, poll. Nothing is buffered between a poll and its commit, so nothing is in
-/// flight when partitions come or go. What goes wrong is one of three (reliability: transient, record, build):
-/// - transient: the same batch again, with backoff, for ever;
+/// flight when partitions come or go. What goes wrong is one of three (`ErrorClassification`):
+/// - what passes: the same batch again, with backoff, for ever;
 /// - a record the database refuses for good: the batch is bisected, and the culprit becomes a dead letter;
 /// - a build that doesn't fit its database or broker: `run()` throws, and the service stops.
 package final class EventConsumer<Handler: BatchHandler>: Sendable {
     /// The most records in one transaction: past the knee of 100 to 250, a batch only holds its locks longer.
     static var batchMax: Int { 250 }
-    /// How long a consumer that hears nothing may not have noticed that the cluster is another.
+    /// How often a consumer that hears nothing looks whether the cluster is another.
     static var lookInterval: Duration { .seconds(1) }
     /// How often Kafka gets the copy of offsets that have not changed, since it may not have taken the last.
     static var copyInterval: Duration { .seconds(30) }

@@ -36,7 +36,7 @@ enum OrderStore {
         FROM orders WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE
         """)
 
-    /// Overdue orders, each in a chunk of the index that doesn't grow with the number of orders that ended well.
+    /// Orders past their deadline, those that have ended too: the status changes, so no index has it.
     private static let overdue = PostgresStatement(
         "orders.overdue",
         """
