@@ -8,7 +8,7 @@ package import Postgres
 package struct InstanceChannel: Sendable {
     /// Postgres refuses 8,000 bytes and more.
     package static let payloadMax = 7999
-    /// How long a listener that hears nothing may not have noticed that its connection is dead.
+    /// How often a listener that hears nothing makes sure that its connection is alive.
     private static let silence = Duration.seconds(5)
 
     private static let notify = PostgresStatement(

@@ -14,8 +14,8 @@ package final class OutboxRelay: Sendable {
     package static let batchMax = 2000
     /// How long a stop waits for the acknowledgements of what is in flight.
     static let stopGrace = Duration.seconds(3)
-    /// How long a relay with nothing to publish may not have noticed that it was deposed or rewound, and it or one that waits
-    /// for an acknowledgement that the cluster is another.
+    /// How often a relay with nothing to publish looks whether it was deposed or rewound, and any relay whether the cluster
+    /// is another.
     static let lookInterval = Duration.seconds(1)
 
     private let service: String

@@ -72,9 +72,8 @@ package struct StockBook: Sendable {
 
     private var entries: [String: Entry]
 
-    /// - Parameter levels: by SKU, of all SKUs that the batch's new orders name, as locked in the
-    ///   transaction. A SKU
-    ///   that is not among them does not exist.
+    /// - Parameter levels: by SKU, of all SKUs that the batch's new orders name, as locked in the transaction. A SKU that
+    ///   is not among them does not exist.
     package init(_ levels: [String: StockLevel] = [:]) {
         entries = levels.mapValues { Entry(level: $0) }
     }
