@@ -72,8 +72,9 @@ package enum LedgerError: Error, Hashable {
 }
 
 package enum Ledger {
-    /// Each order's money from its entries alone, in the order they were appended: what the payments table
-    /// must agree with.
+    /// Each order's money from its entries alone, in the order they were appended: what a payment must agree with.
+    ///
+    /// The simulation and the tests ask this; of the shop itself the audit asks the same in SQL.
     ///
     /// - Throws: `LedgerError`; the caller reports it and touches nothing.
     package static func replay(

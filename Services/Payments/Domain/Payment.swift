@@ -59,6 +59,8 @@ package enum Payment: Hashable, Sendable {
     }
 
     /// The gateway call whose answer is out, to be made again until there is one; nil while none is.
+    ///
+    /// In production the rows of `gateway_call` say so; the simulation has no such table.
     package var pendingCall: GatewayCall? {
         switch self {
         case .requested(let charge), .voiding(let charge): .capture(charge)
