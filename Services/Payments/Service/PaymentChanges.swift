@@ -32,7 +32,7 @@ struct PaymentChanges: Sendable {
         var payment =
             payments[order] ?? StoredPayment(orderID: order, state: .none, reason: nil, version: 0)
         let decision = PaymentDecider.decide(payment.state, message)
-        if case .alarm(let words) = decision.outcome { alarms.append("payment of order \(order): \(words)") }
+        if case .alarm(let words) = decision.outcome { alarms.append("order \(order): \(words)") }
         guard decision.changes else { return }
         payment.state = decision.state
         payment.version += 1
