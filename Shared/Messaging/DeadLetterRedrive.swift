@@ -62,7 +62,7 @@ struct DeadLetterRedrive<Handler: BatchHandler>: Sendable {
         } catch {
             if let refusal = error as? PostgresError, refusal.classification == .transient { throw error }
             guard let id = tried else { throw error }
-            _ = try await pool.query(Self.finish(id, "parked", "\(error)".withoutNUL))
+            try await pool.query(Self.finish(id, "parked", "\(error)".withoutNUL))
             return id
         }
     }

@@ -23,7 +23,7 @@ package struct InstanceChannel: Sendable {
     ///
     /// - Throws: what the query throws; the caller can let it be, since nobody may rely on being told.
     package func say(_ payloads: [String] = [""], in pool: PostgresPool) async throws {
-        _ = try await pool.query(Self.notify(name, payloads))
+        try await pool.query(Self.notify(name, payloads))
     }
 
     /// Says something whenever `signal` wakes; what comes while that is being said is said next.

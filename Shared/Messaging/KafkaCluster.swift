@@ -45,7 +45,7 @@ package struct KafkaCluster: Sendable {
         guard try row.int64(2) == 0 else { throw ClusterError.databaseChanged(cluster: id) }
         if try row.int64(0) > 0 { return }
         guard try row.int64(1) == 0 || policy == .rewind else { throw ClusterError.unknown(cluster: id) }
-        _ = try await pool.query(Self.insert(id))
+        try await pool.query(Self.insert(id))
     }
 
     /// Checks, after records were sent or read, that the addresses didn't lead to another cluster meanwhile.

@@ -141,7 +141,7 @@ package final class OutboxRelay: Sendable {
             await stop.sleep(.seconds(1))
             guard written.exchange(false, ordering: .acquiring) else { continue }
             do {
-                _ = try await pool.query(OutboxStore.tick())
+                try await pool.query(OutboxStore.tick())
             } catch {
                 logger.debug("no tick written", metadata: [LogKey.error: "\(error)"])
             }

@@ -135,7 +135,7 @@ extension Migrator {
             INSERT INTO \(quotedSchema).migration (number, name, checksum)
             VALUES ($1, $2, sha256(convert_to($3, 'UTF8')))
             """)
-        _ = try await connection.query(record(Int32(migration.number), migration.name, migration.sql))
+        try await connection.query(record(Int32(migration.number), migration.name, migration.sql))
     }
 
     /// Asks for each migration on either side whether it was applied and whether it is the same one.

@@ -73,13 +73,13 @@ enum MailStore {
     static func postpone(
         _ mail: PendingMail, until time: Timestamp, refusals: Int, in pool: PostgresPool
     ) async throws {
-        _ = try await pool.query(
+        try await pool.query(
             postpone(mail.orderID, mail.kind.rawValue, time, Int32(clamping: refusals)))
     }
 
     /// Gives up on a mail that no server will take.
     static func refuse(_ mail: PendingMail, in pool: PostgresPool) async throws {
-        _ = try await pool.query(refuse(mail.orderID, mail.kind.rawValue))
+        try await pool.query(refuse(mail.orderID, mail.kind.rawValue))
     }
 }
 

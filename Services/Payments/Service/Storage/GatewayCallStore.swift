@@ -103,7 +103,7 @@ enum GatewayCallStore {
         _ calls: [OutstandingCall.ID], attempts: [Int], lease: Duration, in pool: PostgresPool
     ) async throws {
         guard !calls.isEmpty else { return }
-        _ = try await pool.query(
+        try await pool.query(
             renew(
                 calls.map(\.orderID), calls.map(\.kind.rawValue), attempts.map { Int32(clamping: $0) },
                 lease.milliseconds))
