@@ -3,7 +3,7 @@ package import Observability
 /// Routes, and what becomes of a request that has none or whose handler fails: a value, and a function from
 /// request to answer, so tests need no socket.
 package struct Router: Sendable {
-    package private(set) var routes: [Route]
+    package let routes: [Route]
     private let logger: Logger
     private let translate: @Sendable (any Error) -> Problem?
 
@@ -20,13 +20,6 @@ package struct Router: Sendable {
         self.routes = routes
         self.logger = logger
         self.translate = translate
-    }
-
-    /// The same router with more routes; the first that matches answers.
-    package func adding(_ more: [Route]) -> Router {
-        var copy = self
-        copy.routes += more
-        return copy
     }
 
     /// Answers a request, whatever happens: no error leaves here.

@@ -86,11 +86,6 @@ struct RouterTests {
         #expect(response.status == 503)
         #expect(response.headers["Retry-After"] == "1")
     }
-
-    @Test func `routes can be added`() async {
-        let more = router.adding([Route(.get, "/metrics") { _ in .text("up 1") }])
-        #expect(await more.respond(to: HTTPRequest(.get, "/metrics")).text == "up 1")
-    }
 }
 
 extension HTTPResponse {

@@ -93,7 +93,7 @@ extension APIDocument.Operation {
     }
 }
 
-extension Router {
-    /// What it answers, in the words of `APIDocument.operations`.
-    package var operations: Set<String> { Set(routes.map { "\($0.method.name) \($0.pattern)" }) }
+extension [Route] {
+    /// What they answer, in the words of `APIDocument.operations`.
+    package var operations: Set<String> { Set(map { "\($0.method.name) \($0.pattern)" }) }
 }
