@@ -62,15 +62,12 @@ package struct ServiceContext: Sendable {
 
     /// The HTTP server as a part, with the health routes: the last to start and the first to stop.
     ///
-    /// `translate` is the service's table from its errors to problems. `configure` may tighten the server's
-    /// limits.
+    /// `translate` is the service's table from its errors to problems.
     package func httpPart(
-        routes: [Route], translate: @escaping @Sendable (any Error) -> Problem? = { _ in nil },
-        configure: (inout HTTPServerConfiguration) -> Void = { _ in }
+        routes: [Route], translate: @escaping @Sendable (any Error) -> Problem? = { _ in nil }
     ) -> Part {
-        var settings = HTTPServerConfiguration(
+        let settings = HTTPServerConfiguration(
             host: configuration[CommonKeys.httpHost], port: configuration[CommonKeys.httpPort])
-        configure(&settings)
         let router = Router(routes: routes + readiness.routes, logger: logger, translate: translate)
         let server = HTTPServer(configuration: settings, router: router, metrics: metrics, logger: logger)
         return Part(
