@@ -191,7 +191,7 @@ extension ServiceContext {
         return "\(service)-\(id == "hostname" ? ProcessInfo.processInfo.hostName : id)"
     }
 
-    package var core: ServiceCore {
+    fileprivate var core: ServiceCore {
         get throws {
             let database = database
             let pool = PostgresPool(configuration: database, logger: logger)
