@@ -97,6 +97,7 @@ extension Timestamp: CustomStringConvertible {
         let days = Timestamp.days(year: year, month: month, day: day)
         guard Timestamp.civil(daysSince1970: days).day == day else { return nil }  // such as 31 February
         let seconds = days * 86400 + hour * 3600 + minute * 60 + second
+        guard seconds < 253_402_300_800 else { return nil }  // a leap second into the year 10000
         self.init(unixMicroseconds: seconds * 1_000_000 + fraction)
     }
 
