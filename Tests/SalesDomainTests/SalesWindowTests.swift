@@ -51,6 +51,13 @@ struct SalesWindowTests {
         #expect(sums.map(\.orders) == [1])
     }
 
+    @Test func `names that only look the same are two products, as they are to the database`() {
+        let (one, other) = ("caf\u{E9}", "cafe\u{301}")
+        let together = SalesChange.sums(of: [sold([(one, 2), (other, 3)], at: 0)])
+        #expect(together.map(\.units) == [3, 2])
+        #expect(together.map(\.orders) == [1, 1])
+    }
+
     @Test func `nothing sold is no change`() {
         #expect(SalesChange.sums(of: []) == [])
     }

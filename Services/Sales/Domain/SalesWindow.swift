@@ -47,14 +47,15 @@ package struct SalesChange: Hashable, Sendable {
     /// The sum of `sold` for each window and product, in the order of these: whoever locks their rows takes them in
     /// the same order.
     ///
-    /// An order counts once for a product, however many of its lines name it.
+    /// An order counts once for a product, however many of its lines name it. Products are told apart by the bytes of
+    /// their SKUs, as the rows are: by what Swift takes for equal, a sum would depend on what came in one batch.
     package static func sums(of sold: [SoldLines]) -> [SalesChange] {
         var changes: [Key: SalesChange] = [:]
         for order in sold {
             let window = SalesWindow(containing: order.time)
             for (index, line) in order.lines.enumerated() {
-                let key = Key(start: window.start, sku: line.sku)
-                let isFirst = !order.lines[..<index].contains { $0.sku == line.sku }
+                let key = Key(start: window.start, sku: Array(line.sku.utf8))
+                let isFirst = !order.lines[..<index].contains { $0.sku.utf8.elementsEqual(line.sku.utf8) }
                 var change = changes[key] ?? SalesChange(window: window, sku: line.sku, units: 0, orders: 0)
                 // What the contracts allow a batch is ten decimals away from an overflow.
                 change.units &+= line.quantity
@@ -67,11 +68,11 @@ package struct SalesChange: Hashable, Sendable {
 
     private struct Key: Hashable, Comparable {
         let start: Timestamp
-        let sku: String
+        let sku: [UInt8]
 
         static func < (left: Key, right: Key) -> Bool {
             left.start != right.start
-                ? left.start < right.start : left.sku.utf8.lexicographicallyPrecedes(right.sku.utf8)
+                ? left.start < right.start : left.sku.lexicographicallyPrecedes(right.sku)
         }
     }
 }
