@@ -68,6 +68,17 @@ struct WindowPublisherTests {
         }
     }
 
+    @Test func `what was counted by a clock that was ahead is told when it is set back`() async throws {
+        try await SalesUnderTest.run { sales in
+            let id = Identifier.fresh()
+            try await sales.handle(.created(id, ("tea", 2)), .confirmed(id))
+            let ahead = "UPDATE sales_sum SET updated_at = now() + interval '1 year'"
+            try await sales.pool.query(PostgresStatement.once(ahead)())
+            #expect(try await publish(sales) == 1)
+            #expect(try await publish(sales) == 0)
+        }
+    }
+
     @Test func `more products than fit into one transaction are all told`() async throws {
         try await SalesUnderTest.run { sales in
             let count = WindowPublisher.chunk + 1
