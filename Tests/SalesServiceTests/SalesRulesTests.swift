@@ -13,8 +13,14 @@ struct SalesRulesTests {
             "S8", "no confirmation waits",
             "UPDATE sale SET updated_at = now() - interval '61 minutes' WHERE order_id = 'WAITING'"),
         Breach(
-            "S8", "a minute is told",
+            "S8", "what is counted is told",
             "UPDATE sales_sum SET updated_at = now() - interval '16 minutes' WHERE NOT is_told"),
+        Breach(
+            "S8", "what is counted is told",
+            """
+            UPDATE sales_sum SET starts_at = '9999-12-31 23:59Z', updated_at = now() - interval '16 minutes'
+            WHERE NOT is_told
+            """),
     ]
 
     @Test func `every rule is tried`() {
