@@ -23,6 +23,13 @@ struct ConsumerOffsets: Sendable {
         RETURNING topic, partition, next, epoch
         """)
 
+    private static let held = PostgresStatement(
+        "consumer_offset.held",
+        """
+        SELECT FROM unnest($2::text[], $3::integer[], $4::bigint[]) AS held (topic, partition, epoch)
+        JOIN consumer_offset AS stored USING (topic, partition, epoch) WHERE cluster_id = $1
+        """)
+
     private static let move = PostgresStatement(
         "consumer_offset.move",
         """
@@ -45,6 +52,19 @@ struct ConsumerOffsets: Sendable {
             claims[partition] = Claim(next: try row.int64(2), epoch: try row.int64(3))
         }
         return claims
+    }
+
+    /// Looks whether what was claimed still is.
+    ///
+    /// - Throws: `FencedError` where it isn't: `move` would say so, but a quiet shop has no record to move past.
+    func requireHeld(_ claims: [TopicPartition: Claim], in pool: PostgresPool) async throws {
+        let sorted = claims.sorted { $0.key < $1.key }
+        guard let first = sorted.first else { return }
+        let query = Self.held(
+            clusterID, sorted.map(\.key.topic), sorted.map(\.key.partition), sorted.map(\.value.epoch))
+        guard try await pool.query(query).rowCount == sorted.count else {
+            throw FencedError(partition: first.key)
+        }
     }
 
     /// Moves the offsets to `next` as the first write of `transaction`, so that the fence stands before any effect.

@@ -15,7 +15,7 @@ import Synchronization
 package final class EventConsumer<Handler: BatchHandler>: Sendable {
     /// The most records in one transaction: past the knee of 100 to 250, a batch only holds its locks longer.
     static var batchMax: Int { 250 }
-    /// How often a consumer that hears nothing looks whether the cluster is another.
+    /// How often a consumer that hears nothing looks whether the cluster is another, or its offsets were set back.
     static var lookInterval: Duration { .seconds(1) }
     /// How often Kafka gets the copy of offsets that have not changed, since it may not have taken the last.
     static var copyInterval: Duration { .seconds(30) }
@@ -158,6 +158,11 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
             // On a cluster that was made anew there may be no record, and no topic, by which to notice.
             if lastLook.duration(to: .now) > Self.lookInterval {
                 try await cluster.requireSame(as: consumer.clusterID(timeout: .seconds(5)))
+                do {
+                    try await offsets.requireHeld(claims, in: pool)
+                } catch is PostgresError {
+                    // The next batch waits for it, or stops the service.
+                }
                 lastLook = .now
             }
             switch try await poll(consumer, on: cluster) {

@@ -66,13 +66,13 @@ struct EventConsumerTests {
                         try await Rewind.rewindOffsets(cluster: try #require(clusters.first), on: $0)
                     }
                     #expect(reset > 0)
-                    // The running member is fenced by the next record, and begins again.
-                    try await kafka.send([try OrderCancelled(by: "e").record])
-                    try await awaitEffects(5, house)
+                    // On a quiet shop there is no next record that fences the running member.
+                    try await eventually("all is heard again") {
+                        try await house.number("SELECT count(*) FROM delivery") == 4 + 4
+                    }
                 }
-                #expect(try await house.number("SELECT count(*) FROM delivery") == 4 + 5)
-                #expect(try await house.number("SELECT count(*) FROM outbox") == 5)
-                #expect(try await customers(house) == ["a", "b", "c", "d", "e"])
+                #expect(try await house.number("SELECT count(*) FROM outbox") == 4)
+                #expect(try await customers(house) == ["a", "b", "c", "d"])
                 #expect(house.log.lines.contains { $0.message == "consumer interrupted, joining again" })
             }
         }
