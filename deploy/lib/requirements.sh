@@ -50,11 +50,15 @@ disk() {
     ((free >= $1)) || fail "only $free MB of disk are free at $root; $2 needs $1 MB"
 }
 
-# port_free NAME VARIABLE [PORT]: fails when another program has the port that NAME is to have.
+declare -A meant_for=()         # by port, who is to have it
+
+# port_free NAME VARIABLE [PORT]: fails when another program has the port that NAME is to have, or is to have it as well.
 port_free() {
     local port=${3:-${!2}}
     [[ $port =~ ^[1-9][0-9]{0,4}$ && $port -lt 65536 ]] || fail "$2=$port is not a port"
     ! port_open "$port" || fail "port $port, meant for $1, is taken by another program: set $2 to a free one"
+    [[ ${meant_for[$port]:-$1} == "$1" ]] || fail "port $port is meant for ${meant_for[$port]} and for $1: set $2 to another one"
+    meant_for[$port]=$1
 }
 
 # free_port: prints a port that nobody has, and whose neighbour is free too.
