@@ -90,9 +90,27 @@ postgres_address() {
     (umask 077 && printf '%s\n' "$DATABASE_URL" > "$state/database-url")
 }
 
-# url_for ROLE: prints DATABASE_URL with ROLE and its password in place of the administrator's.
+# url_for ROLE: prints DATABASE_URL with ROLE and its password in place of the administrator's, which may stand in the
+# query as well (?user=...&password=...), where libpq heeds them more than those in front of the host.
 url_for() {
-    local password=${1^^}_DATABASE_PASSWORD rest=${DATABASE_URL#*://}
+    local password=${1^^}_DATABASE_PASSWORD rest=${DATABASE_URL#*://} kept=() words=() word
     [[ ${rest%%[/?]*} != *@* ]] || rest=${rest#*@}
-    printf 'postgres://%s:%s@%s' "$1" "${!password}" "$rest"
+    if [[ $rest == *\?* ]]; then
+        IFS='&' read -ra words <<< "${rest#*\?}"
+        for word in "${words[@]}"; do
+            [[ ${word%%=*} == user || ${word%%=*} == password ]] || kept+=("$word")
+        done
+        rest=${rest%%\?*}$( ((${#kept[@]} == 0)) || (IFS='&' && printf '?%s' "${kept[*]}"))
+    fi
+    printf 'postgres://%s:%s@%s' "$1" "$(percent_encoded "${!password}")" "$rest"
+}
+
+# percent_encoded TEXT: prints it as it may stand anywhere in a URL, byte by byte.
+percent_encoded() {
+    local LC_ALL=C text=$1 byte code i
+    for ((i = 0; i < ${#text}; i++)); do
+        byte=${text:i:1}
+        printf -v code %d "'$byte"
+        if [[ $byte == [A-Za-z0-9._~-] ]]; then printf '%s' "$byte"; else printf '%%%02X' "$((code & 255))"; fi
+    done
 }
