@@ -49,7 +49,7 @@ postgres_create() {
 # postgres_start [SETTING...]: starts the cluster, made first where there is none, and in it the database `shop`;
 # sets DATABASE_URL, the administrator's. The sizes leave room for what else the machine does.
 postgres_start() {
-    local data bin memory disk setting settings=()
+    local data bin memory disk setting settings=() address=postgres://shop@127.0.0.1:$POSTGRES_PORT
     unprivileged
     data=$(postgres_folder)
     [[ -s $data/PG_VERSION ]] || postgres_create "$data"
@@ -67,8 +67,9 @@ postgres_start() {
     await postgres 60 "$bin/pg_isready" -q -h 127.0.0.1 -p "$POSTGRES_PORT"
     printf '%s' "$POSTGRES_PORT" > "$state/run/postgres.port"
     postgres_address
-    "$bin/psql" -Xqc '' "$DATABASE_URL" 2> /dev/null ||
-        "$bin/psql" -Xqc 'CREATE DATABASE shop' "${DATABASE_URL%/shop}/postgres" ||
+    # Not DATABASE_URL: everybody on the machine may read the words of a command.
+    PGPASSWORD=$(secret shop) "$bin/psql" -Xqc '' "$address/shop" 2> /dev/null ||
+        PGPASSWORD=$(secret shop) "$bin/psql" -Xqc 'CREATE DATABASE shop' "$address/postgres" ||
         fail "the cluster in $data does not let its own administrator in"
 }
 
