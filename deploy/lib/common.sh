@@ -13,14 +13,23 @@ trap : PIPE
 say() { printf '%s\n' "quadrille: $*" 2> /dev/null || true; }
 fail() { printf '%s\n' "quadrille: $*" >&2; exit 1; }
 
-# dotenv: what .env sets (docker compose reads it too) and the environment does not.
+# dotenv: what .env sets (docker compose reads it too) and the environment does not. Quotes, comments behind a value, the
+# word `export` and the line ends of Windows mean to us what they mean to compose.
 dotenv() {
-    local line name
+    local line name value
+    local set='^[[:space:]]*(export[[:space:]]+)?([A-Z][A-Z0-9_]*)=(.*)$'
+    local quoted='^"([^"]*)"[[:space:]]*(#.*)?$' literal="^'([^']*)'[[:space:]]*(#.*)?\$"
     [[ -f $root/.env ]] || return 0
     while IFS= read -r line || [[ -n $line ]]; do
-        [[ $line =~ ^[A-Z][A-Z0-9_]*=. ]] || continue
-        name=${line%%=*}
-        [[ -n ${!name+set} ]] || export "$name=${line#*=}"
+        [[ ${line%$'\r'} =~ $set ]] || continue
+        name=${BASH_REMATCH[2]} value=${BASH_REMATCH[3]}
+        if [[ $value =~ $quoted || $value =~ $literal ]]; then
+            value=${BASH_REMATCH[1]}
+        else
+            value=${value%%[[:space:]]#*}
+            value=${value%"${value##*[![:space:]]}"}
+        fi
+        [[ -z $value || -n ${!name+set} ]] || export "$name=$value"
     done < "$root/.env"
 }
 
