@@ -53,6 +53,8 @@ import Testing
             #expect(try settings[.databaseURL] == "postgres://x")
             #expect(try settings[.ordersURL] == "http://a:1")
             #expect(try settings[.bootstrapServers] == "127.0.0.1:9092")
+            try "[::1]".write(toFile: "\(folder)/run/payments.host", atomically: true, encoding: .utf8)
+            #expect(try settings[.paymentsURL] == "http://[::1]:18082")
         }
     }
 

@@ -127,7 +127,8 @@ struct Settings: Sendable {
         case .bootstrapServers: return readFile("\(localFolder)/run/bootstrap")
         case .ordersURL, .inventoryURL, .paymentsURL, .notificationsURL, .salesURL:
             let service = setting.rawValue.prefix { $0 != "_" }.lowercased()
-            return readFile("\(localFolder)/run/\(service).port").map { "http://127.0.0.1:\($0)" }
+            let host = readFile("\(localFolder)/run/\(service).host") ?? "127.0.0.1"
+            return readFile("\(localFolder)/run/\(service).port").map { "http://\(host):\($0)" }
         case .kafkaAuthorityFile, .kafkaCertificateFile, .kafkaKeyFile, .kafkaMechanism, .kafkaUsername,
             .kafkaPassword:
             return localSecurity(setting, localFolder)

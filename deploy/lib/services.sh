@@ -20,6 +20,22 @@ start_service() {
     identify "$1"
     launch "$name" "${identity[@]}" "$root/.build/release/$1"
     printf '%s' "$port" > "$state/run/$name.port"
+    reachable "${HTTP_HOST:-127.0.0.1}" > "$state/run/$name.host"
 }
 
-ready() { curl -fsS -m 2 "http://127.0.0.1:$1/readyz"; }
+# reachable HOST: prints the host of a URL by which this machine reaches what listens on HOST.
+reachable() {
+    case $1 in
+        0.0.0.0) printf 127.0.0.1 ;;
+        ::) printf '[::1]' ;;
+        *:*) printf '[%s]' "$1" ;;
+        *) printf '%s' "$1" ;;
+    esac
+}
+
+# url_of NAME: prints where the service that was started as NAME answers.
+url_of() {
+    printf 'http://%s:%s' "$(cat "$state/run/$1.host" 2> /dev/null || printf 127.0.0.1)" "$(< "$state/run/$1.port")"
+}
+
+ready() { curl -fsS -m 2 "$(url_of "$1")/readyz"; }
