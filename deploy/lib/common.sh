@@ -7,6 +7,8 @@ state=${state:-$root/.local}    # everything that the scripts write, but for the
 services=(orders inventory payments notifications sales)
 started=()                      # the names that this run has started, in order
 declare -A said_before=()       # how long their logs were then
+# Whoever names a folder means it from where he stands, and the scripts go to $root.
+[[ -z ${KAFKA_HOME:-} ]] || KAFKA_HOME=$(readlink -m -- "$KAFKA_HOME")
 
 # A reader that went away (deploy/up | head -1) is no reason to stop half way.
 trap : PIPE
