@@ -104,6 +104,16 @@ package actor PostgresConnection {
         }
     }
 
+    /// What the server keeps of a role's password (SCRAM-SHA-256), to be given to it in the password's place.
+    ///
+    /// A statement's text stands in the server's log where it fails, and in `pg_stat_activity`.
+    ///
+    /// - Throws: `.closed`; `.misuse` where libpq can't make one.
+    package func passwordVerifier(_ password: String, role: String) throws(PostgresError) -> String {
+        guard let session else { throw .closed }
+        return try session.passwordVerifier(password, role: role)
+    }
+
     /// Waits for what others say by NOTIFY on the channels that this connection listens to.
     ///
     /// The connection can do nothing else meanwhile.

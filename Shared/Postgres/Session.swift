@@ -36,6 +36,16 @@ final class Session {
 
     var socket: Int32 { PQsocket(handle) }
 
+    /// Asks the server nothing, since the algorithm is named.
+    func passwordVerifier(_ password: String, role: String) throws(PostgresError) -> String {
+        guard let handle else { throw .closed }
+        guard let text = PQencryptPasswordConn(handle, password, role, "scram-sha-256") else {
+            throw .misuse("no verifier of a password: \(String(cString: PQerrorMessage(handle)))")
+        }
+        defer { PQfreemem(text) }
+        return String(cString: text)
+    }
+
     /// Says goodbye to the server; never blocks, as nothing is under way.
     func close() {
         guard let handle else { return }

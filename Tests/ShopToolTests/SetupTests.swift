@@ -2,6 +2,7 @@ import Contracts
 import Kafka
 import Observability
 import Postgres
+import Synchronization
 import TestSupport
 import Testing
 
@@ -58,6 +59,33 @@ import Testing
             _ = try await Roles.establish(passwords: ["payments": "payments"], on: connection)
             #expect(try await hashes(connection)["payments"] != before["payments"])
             await connection.close()
+        }
+    }
+
+    @Test func `a password is nowhere to be read on its way`() async throws {
+        let server = try PostgresServer.fromEnvironment()
+        try await server.withDatabase { configuration in
+            let logger = RecordedLog().logger
+            let holder = try await PostgresConnection.connect(configuration, logger: logger)
+            let watcher = try await PostgresConnection.connect(configuration, logger: logger)
+            let connection = try await PostgresConnection.connect(configuration, logger: logger)
+            _ = try await Roles.establish(passwords: [:], on: connection)
+            // The server shows, and logs where it fails, the text of what waits here.
+            try await holder.simple("BEGIN; ALTER ROLE payments CONNECTION LIMIT -1", timeout: .seconds(5))
+            async let setup = Roles.establish(passwords: ["payments": "payments"], on: connection)
+            let waiting = PostgresStatement.once(
+                "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'ALTER ROLE payments%'"
+            )
+            let texts = Mutex<[String]>([])
+            try await eventually("setup waits for the role") {
+                let rows = try await watcher.query(waiting())
+                texts.withLock { $0 = rows.compactMap { try? $0.string(0) } }
+                return rows.rowCount > 0
+            }
+            try await holder.simple("ROLLBACK", timeout: .seconds(5))
+            _ = try await setup
+            #expect(texts.withLock { $0 }.allSatisfy { $0.contains("PASSWORD E'SCRAM-SHA-256$") })
+            for open in [holder, watcher, connection] { await open.close() }
         }
     }
 

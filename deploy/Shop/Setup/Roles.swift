@@ -63,7 +63,9 @@ enum Roles {
         try await run(fences(database: database), on: connection)
         for role in names {
             let password = passwords[role] ?? (missing.contains(role) ? role : nil)
-            try await run(rights(of: role, password: password, database: database), on: connection)
+            var verifier: String?
+            if let password { verifier = try await connection.passwordVerifier(password, role: role) }
+            try await run(rights(of: role, verifier: verifier, database: database), on: connection)
         }
         try await run("COMMIT", on: connection)
         return missing
@@ -87,10 +89,10 @@ enum Roles {
 
     /// The limits are the same as the services set for themselves; here they hold for a person with `psql`
     /// too.
-    private static func rights(of role: String, password: String?, database: String) -> String {
+    private static func rights(of role: String, verifier: String?, database: String) -> String {
         let others = names.filter { $0 != role }
         return """
-            ALTER ROLE \(role) WITH LOGIN\(password.map { " PASSWORD \(SQLText.literal($0))" } ?? "");
+            ALTER ROLE \(role) WITH LOGIN\(verifier.map { " PASSWORD \(SQLText.literal($0))" } ?? "");
             GRANT CONNECT ON DATABASE \(database) TO \(role);
             ALTER ROLE \(role) IN DATABASE \(database) SET search_path = \(role);
             ALTER ROLE \(role) IN DATABASE \(database) SET statement_timeout = '5s';
