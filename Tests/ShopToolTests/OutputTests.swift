@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import ShopTool
@@ -40,6 +41,15 @@ import Testing
         #expect(table.json.contains(error))
         table.cellWidthMax = .max
         #expect(table.text.contains(error))
+    }
+
+    @Test func `what can't be written is no success`() {
+        let full = open("/dev/full", O_WRONLY)
+        defer { close(full) }
+        #expect(Console.write("an answer", to: full) == ENOSPC)
+        let null = open("/dev/null", O_WRONLY)
+        defer { close(null) }
+        #expect(Console.write("an answer", to: null) == nil)
     }
 
     @Test(arguments: [

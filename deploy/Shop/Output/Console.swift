@@ -7,15 +7,24 @@ struct Console: Sendable {
 
     init(write: @escaping @Sendable (_ text: String, _ isError: Bool) -> Void) { self.write = write }
 
-    /// The streams of the process; a closed pipe ends the process, as it should a filter.
+    /// The streams of the process; a closed pipe ends the process, as it should a filter, and so does a full disk: who
+    /// gets no answer, or half of one, is not told that all went well.
     static let standard = Console { text, isError in
+        guard let code = write(text, to: isError ? STDERR_FILENO : STDOUT_FILENO), !isError else { return }
+        _ = write("shop: the answer can't be written: \(String(cString: strerror(code)))", to: STDERR_FILENO)
+        exit(ExitCode.failure.rawValue)
+    }
+
+    /// Writes a line.
+    ///
+    /// - Returns: the `errno` of what could not be written; nil where all was.
+    static func write(_ text: String, to descriptor: Int32) -> Int32? {
         var bytes = Array((text + "\n").utf8)[...]
         while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes {
-                Glibc.write(isError ? STDERR_FILENO : STDOUT_FILENO, $0.baseAddress, $0.count)
-            }
-            if count > 0 { bytes = bytes.dropFirst(count) } else if errno != EINTR { return }
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count > 0 { bytes = bytes.dropFirst(count) } else if errno != EINTR { return errno }
         }
+        return nil
     }
 
     func say(_ text: String) { write(text, false) }
