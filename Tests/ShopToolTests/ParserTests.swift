@@ -43,6 +43,8 @@ import Testing
         ("order get a --json=yes", "`--json` takes no value"),
         ("order get a --wait 1 --wait 2", "`--wait` can be said only once"),
         ("order get a --hurry", "`shop order get` has no option `--hurry`: see `shop order get --help`"),
+        ("help order eat", "`shop order` has no `eat`, but: place, get, cancel, list"),
+        ("help lag eat", "`shop lag` has no `eat`: see `shop lag --help`"),
         (
             "lag --service storefront",
             "`--service` is one of orders, inventory, payments, notifications, sales, not `storefront`"

@@ -75,10 +75,21 @@ struct Parser: Sendable {
         guard let group = groups.first(where: { $0.name == name }) else {
             throw UsageError("there is no command `\(name)`: see `shop --help`")
         }
-        guard let command = group.commands.first(where: { $0.verb == words.dropFirst().first }) else {
-            return Help(groups).page(of: group)
+        guard let verb = words.dropFirst().first else {
+            let only = group.commands.first { $0.verb == nil }
+            return only.map { Help(groups).page(of: $0, in: group) } ?? Help(groups).page(of: group)
+        }
+        guard let command = group.commands.first(where: { $0.verb == verb }) else {
+            throw unknown(verb, of: group)
         }
         return Help(groups).page(of: command, in: group)
+    }
+
+    private func unknown(_ verb: String, of group: CommandGroup) -> UsageError {
+        let verbs = group.commands.compactMap(\.verb)
+        let remedy =
+            verbs.isEmpty ? ": see `shop \(group.name) --help`" : ", but: \(verbs.joined(separator: ", "))"
+        return UsageError("`shop \(group.name)` has no `\(verb)`\(remedy)")
     }
 
     /// The command of a group that the next word names; nil where help on all of them was asked for.
@@ -90,7 +101,7 @@ struct Parser: Sendable {
         guard let verb = words.first else { throw UsageError("`shop \(group.name)` needs one of \(verbs)") }
         if verb == "--help" || verb == "-h" { return (nil, []) }
         guard let command = group.commands.first(where: { $0.verb == verb }) else {
-            throw UsageError("`shop \(group.name)` has no `\(verb)`, but: \(verbs)")
+            throw unknown(verb, of: group)
         }
         return (command, words.dropFirst())
     }
