@@ -51,9 +51,7 @@ enum Diagnosis {
                 ofServer(try await DatabaseFacts.read(connection)) + (try await ofSchemas(connection))
             }
         } catch {
-            return [
-                .wrong("postgres", "\(explain(error, shop.settings)): start it, or set DATABASE_URL")
-            ]
+            return [.wrong("postgres", remedied(error, "start it, or set DATABASE_URL", shop))]
         }
     }
 
@@ -130,9 +128,7 @@ enum Diagnosis {
             for service in Shop.services { symptoms += await ofOutbox(service, cluster: cluster, shop) }
             return symptoms
         } catch {
-            return [
-                .wrong("kafka", "\(explain(error, shop.settings)): start it, or set KAFKA_BOOTSTRAP_SERVERS")
-            ]
+            return [.wrong("kafka", remedied(error, "start it, or set KAFKA_BOOTSTRAP_SERVERS", shop))]
         }
     }
 
@@ -204,12 +200,25 @@ enum Diagnosis {
         return [.fine(check, state.unpublished == 0 ? "all published" : "\(state.unpublished) on their way")]
     }
 
+    /// The line of an error, and what to do where the line doesn't say it: nothing is to be started because of a setting
+    /// that can't be, or of a server that answers and refuses.
+    private static func remedied(_ error: any Error, _ remedy: String, _ shop: Shop) -> String {
+        let line = explain(error, shop.settings)
+        switch error {
+        case is Failure, PostgresError.configuration, PostgresError.server, KafkaError.configuration,
+            KafkaError.authorization:
+            return line
+        default: return "\(line): \(remedy)"
+        }
+    }
+
     // MARK: - Services
 
     static func ofService(_ service: String, _ shop: Shop) async -> Symptom {
         let setting = Setting.url(of: service)
+        let url: String
+        do { url = try shop.settings[setting] } catch { return .wrong(service, "\(error)") }
         do {
-            let url = try shop.settings[setting]
             let answer = try await shop.web.send(.get, url + "/readyz?verbose", timeout: .seconds(5))
             switch answer.status {
             case 200: return .fine(service, "ready at \(url)")
@@ -217,7 +226,9 @@ enum Diagnosis {
             default: return .wrong(service, "another program answers at \(url): set \(setting.rawValue)")
             }
         } catch {
-            return .wrong(service, "\(explain(error, shop.settings)) Start it, or set \(setting.rawValue)")
+            let line = explain(error, shop.settings)
+            return .wrong(
+                service, "\(line)\(line.hasSuffix("?") ? " S" : ": s")tart it, or set \(setting.rawValue)")
         }
     }
 }

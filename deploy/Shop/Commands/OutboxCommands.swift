@@ -15,7 +15,13 @@ enum OutboxCommands {
             KAFKA_BOOTSTRAP_SERVERS names. LEADER says whether a relay of the service runs.
             """,
         run: { arguments, shop in
-            let cluster = try? await shop.withKafka { try await $0.clusterID(timeout: .seconds(3)) }
+            var cluster: String?
+            do {
+                cluster = try await shop.withKafka { try await $0.clusterID(timeout: .seconds(3)) }
+            } catch {
+                // What Postgres knows is worth showing, and most of all where Kafka is away.
+                shop.console.note("shop: \(explain(error, shop.settings)): so CURRENT is not known")
+            }
             var table = Table(
                 "service", "rows", "cluster", "current", "unpublished", "oldestUnpublished", "leader")
             for service in shop.services(arguments) {
