@@ -53,7 +53,9 @@ struct OrderMetrics: Sendable {
     func ended(_ orders: [StoredOrder], at now: Timestamp) {
         for (status, histogram) in durations {
             let ended = orders.lazy.filter { $0.state.status == status }
-            histogram.observe(contentsOf: ended.map { now.since($0.createdAt) / .seconds(1) })
+            // Another instance's clock, or this one set back, may have placed an order after now; a sum that falls
+            // would be a restart to Prometheus, which then adds all of it again.
+            histogram.observe(contentsOf: ended.map { max(0, now.since($0.createdAt) / .seconds(1)) })
         }
         for order in orders {
             endings[Ending(status: order.state.status, reason: order.state.reason)]?.increment()
