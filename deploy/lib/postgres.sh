@@ -91,10 +91,16 @@ postgres_address() {
     (umask 077 && printf '%s\n' "$DATABASE_URL" > "$state/database-url")
 }
 
-# url_for ROLE: prints DATABASE_URL with ROLE and its password in place of the administrator's, which may stand in the
-# query as well (?user=...&password=...), where libpq heeds them more than those in front of the host.
+# url_for ROLE: prints DATABASE_URL with ROLE and its password in place of the administrator's.
 url_for() {
-    local password=${1^^}_DATABASE_PASSWORD rest=${DATABASE_URL#*://} kept=() words=() word
+    local password=${1^^}_DATABASE_PASSWORD
+    printf 'postgres://%s:%s@%s' "$1" "$(percent_encoded "${!password}")" "$(without_user)"
+}
+
+# without_user: prints what DATABASE_URL says behind the administrator's name and password. They may stand in the query
+# as well (?user=...&password=...), where libpq heeds them more than those in front of the host.
+without_user() {
+    local rest=${DATABASE_URL#*://} kept=() words=() word
     [[ ${rest%%[/?]*} != *@* ]] || rest=${rest#*@}
     if [[ $rest == *\?* ]]; then
         IFS='&' read -ra words <<< "${rest#*\?}"
@@ -103,7 +109,7 @@ url_for() {
         done
         rest=${rest%%\?*}$( ((${#kept[@]} == 0)) || (IFS='&' && printf '?%s' "${kept[*]}"))
     fi
-    printf 'postgres://%s:%s@%s' "$1" "$(percent_encoded "${!password}")" "$rest"
+    printf '%s' "$rest"
 }
 
 # percent_encoded TEXT: prints it as it may stand anywhere in a URL, byte by byte.
