@@ -107,10 +107,13 @@ enum DeadLetterCommands {
 
     private static func retry(_ ids: [LetterID], _ shop: Shop) async throws -> ExitCode {
         var code = ExitCode.success
+        // Services that let one wait to the end of its time: those after it are asked for, and not waited for.
+        var absent: Set<String> = []
         for id in ids {
+            let timeout = absent.contains(id.service) ? .zero : redriveTimeout
             let letter = try await shop.withDatabase(schema: id.service) { connection -> Letter? in
                 guard try await LetterStore.mark(id, connection) else { return nil }
-                let deadline = ContinuousClock.now + redriveTimeout
+                let deadline = ContinuousClock.now + timeout
                 while true {
                     let letter = try await LetterStore.find(id, connection)
                     guard letter?.state == "retry", ContinuousClock.now < deadline else { return letter }
@@ -122,6 +125,7 @@ enum DeadLetterCommands {
             case "redriven": shop.console.say("\(id): handled")
             case "retry":
                 shop.console.say("\(id): still waiting; is \(id.service) running? It tries as soon as it is")
+                absent.insert(id.service)
                 code = .failure
             default:
                 shop.console.say("\(id): parked again: \((letter?.error ?? "").oneLine)")
