@@ -108,18 +108,22 @@ final class Exchange: Sendable {
     }
 
     /// Tells the handler to stop, and leaves the answer to it.
-    func cancel() {
-        let task = state.withLock { state in
-            state.isCancelled = true
-            return state.task
-        }
+    func cancel() { toldToStop()?.cancel() }
+
+    /// Answers in the handler's place, and tells it to stop.
+    ///
+    /// In this order: a handler that answers as soon as it is cancelled would be the first.
+    func expire(_ problem: Problem) {
+        let task = toldToStop()
+        answer(problem.response)
         task?.cancel()
     }
 
-    /// Tells the handler to stop, and answers in its place.
-    func expire(_ problem: Problem) {
-        cancel()
-        answer(problem.response)
+    private func toldToStop() -> Task<Void, Never>? {
+        state.withLock { state in
+            state.isCancelled = true
+            return state.task
+        }
     }
 
     /// The answer, for the daemon's thread to send; nil while there is none.

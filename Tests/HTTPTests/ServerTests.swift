@@ -131,6 +131,24 @@ struct ServerTests {
         }
     }
 
+    @Test func `a handler that answers as soon as it is cancelled is too late all the same`() async throws {
+        let hasty = Route(.get, "/hasty") { _ in
+            try? await Task.sleep(for: .seconds(600))
+            return .text("late")
+        }
+        try await withServer([hasty], configure: { $0.handlerDeadline = .milliseconds(50) }) { _, client in
+            await withTaskGroup(of: String.self) { group in
+                // So many that some of them overtake the one who cancels them.
+                for _ in 0..<100 {
+                    group.addTask {
+                        await client.send("GET /hasty HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                    }
+                }
+                for await answer in group { #expect(answer.hasPrefix("HTTP/1.1 503")) }
+            }
+        }
+    }
+
     @Test func `too much at once is refused, but reading and health go on`() async throws {
         let gate = Gate()
         let slow = Route(.post, "/slow") { _ in
