@@ -223,14 +223,6 @@ import Testing
         (["42"], "an order's id is a UUID such as `shop order list` shows, not `42`"),
     ])
     func `nonsense is answered with what to do`(words: [String], answer: String) async {
-        let console = Console { _, _ in }
-        let shop = Shop(settings: Settings(environment: [:], localFolder: nil), console: console)
-        await #expect(throws: UsageError(answer)) {
-            guard
-                case .run(let command, let arguments) = try Parser(groups: commandTable).parse(
-                    ["replay"] + words)
-            else { return }
-            _ = try await command.run(arguments, shop)
-        }
+        await #expect(throws: UsageError(answer)) { try await Shop.run(["replay"] + words) }
     }
 }

@@ -172,13 +172,6 @@ import Testing
         (["42"], "an order's id is a UUID such as `shop order list` shows, not `42`"),
     ])
     func `nonsense is answered with what to do`(words: [String], answer: String) async {
-        let shop = Shop(settings: Settings(environment: [:], localFolder: nil), console: Console { _, _ in })
-        await #expect(throws: UsageError(answer)) {
-            guard
-                case .run(let command, let arguments) = try Parser(groups: commandTable).parse(
-                    ["trace"] + words)
-            else { return }
-            _ = try await command.run(arguments, shop)
-        }
+        await #expect(throws: UsageError(answer)) { try await Shop.run(["trace"] + words) }
     }
 }

@@ -108,10 +108,7 @@ enum OrderCommands {
     }
 
     private static func url(of arguments: Arguments, _ shop: Shop) throws -> String {
-        guard let id = arguments.operand().flatMap({ Identifier($0) }) else {
-            throw UsageError(
-                "an order's id is a UUID such as `shop order list` shows, not `\(arguments.operand() ?? "")`")
-        }
+        let id = try arguments.order()
         return try shop.settings[.ordersURL] + "/v1/orders/\(id)"
     }
 
