@@ -51,9 +51,15 @@ extension Problem {
 }
 
 extension HTTPResponse {
-    /// The 304 for a client that has this version.
-    package static func notModified(_ tag: ETag) -> HTTPResponse {
-        HTTPResponse(status: 304, headers: ["ETag": tag.text])
+    /// The 304 in place of this 200, for a client that has what is in it.
+    ///
+    /// The body isn't sent, but its length is, which has to be the 200's (RFC 9110, 8.6).
+    package var notModified: HTTPResponse {
+        var answer = HTTPResponse(status: 304, body: body)
+        for (name, value) in headers.fields where !name.equalsIgnoringCase("Content-Type") {
+            answer.headers.append(name, value)
+        }
+        return answer
     }
 
     package func with(_ tag: ETag) -> HTTPResponse { with("ETag", tag.text) }

@@ -94,6 +94,8 @@ extension SystemTests {
 
             #expect(second.status == 304)
             #expect(second.body.isEmpty)
+            #expect(second.header("Content-Length") == first.header("Content-Length"))
+            #expect(first.header("Vary") == "Prefer")
         }
 
         @Test func `a customer's orders are listed newest first, page for page`() async throws {

@@ -34,8 +34,8 @@ struct ProductRoutes: Sendable {
 
     private func read(_ request: HTTPRequest) async throws -> HTTPResponse {
         let product = try await find(try sku(request))
-        let tag = ETag(version: product.version)
-        return request.alreadyHas(tag) ? .notModified(tag) : try answer(product)
+        let current = try answer(product)
+        return request.alreadyHas(ETag(version: product.version)) ? current.notModified : current
     }
 
     private func put(_ request: HTTPRequest) async throws -> HTTPResponse {

@@ -75,7 +75,9 @@ struct OrderRoutes: Sendable {
             order = try await waited(for: order, until: .now + wait.duration) { request.beginWait(wait) }
         }
         let tag = ETag(version: order.version)
-        let response = request.alreadyHas(tag) ? .notModified(tag) : try HTTPResponse.json(order).with(tag)
+        // A cache must not answer who would wait with what was said to who would not (RFC 7240, 2).
+        let current = try HTTPResponse.json(order).with(tag).with("Vary", "Prefer")
+        let response = request.alreadyHas(tag) ? current.notModified : current
         return wait.map(response.applying) ?? response
     }
 
