@@ -16,8 +16,10 @@ extension HTTPRequest {
     package var preferredWait: WaitPreference? {
         var wait: WaitPreference?
         for field in headers.all("Prefer") {
-            for preference in field.split(whereSeparator: { $0 == "," || $0 == ";" }) {
-                let parts = preference.split(separator: "=", maxSplits: 1).map(\.trimmed)
+            for preference in field.splitOutsideQuotes(",") {
+                // What follows a semicolon is said of the preference, and is none itself.
+                let value = preference.splitOutsideQuotes(";")[0]
+                let parts = value.split(separator: "=", maxSplits: 1).map(\.trimmed)
                 guard let name = parts.first else { continue }
                 if name.equalsIgnoringCase("respond-async") { return nil }
                 guard name.equalsIgnoringCase("wait"), parts.count == 2, wait == nil else { continue }
@@ -38,6 +40,19 @@ extension HTTPRequest {
     /// From here on it has time for the wait, and doesn't count as a request that is being handled. It may be
     /// cancelled, since the service stops or too many wait, and then answers with what there is.
     package func beginWait(_ wait: WaitPreference) { waitBegins?(wait) }
+}
+
+extension StringProtocol {
+    /// The parts between separators that stand in no quoted string, at least one.
+    fileprivate func splitOutsideQuotes(_ separator: Character) -> [SubSequence] {
+        var isQuoted = false
+        var isEscaped = false
+        return split(omittingEmptySubsequences: false) { character in
+            defer { isEscaped = isQuoted && character == "\\" && !isEscaped }
+            if character == "\"", !isEscaped { isQuoted.toggle() }
+            return character == separator && !isQuoted
+        }
+    }
 }
 
 extension HTTPResponse {

@@ -98,7 +98,9 @@ struct RequestTests {
         ("wait=10", 10), ("wait=0", 0), ("wait = 5", 5), ("WAIT=5", 5), ("wait=\"7\"", 7), ("wait=600", 60),
         ("wait=99999999999999999999", 60), ("return=minimal, wait=3", 3), ("wait=3; foo=bar", 3),
         ("wait=3, wait=4", 3), ("wait", nil), ("wait=", nil), ("wait=-1", nil), ("wait=abc", nil), ("", nil),
-        ("respond-async, wait=10", nil), ("wait=10, respond-async", nil),
+        ("respond-async, wait=10", nil), ("wait=10, respond-async", nil), ("foo; wait=10", nil),
+        ("foo=\"a, wait=10\"", nil), ("foo=\"a\\\", wait=10\"", nil), ("foo=\"a;\"; b, wait=10", 10),
+        (";", nil), (",", nil), ("\"", nil),
     ])
     func `a wait is capped, and nonsense is no wait`(field: String, seconds: Int?) {
         let request = HTTPRequest(.get, "/", headers: ["prefer": field])
