@@ -5,7 +5,7 @@ internal import Observability
 /// What has been applied stands in the table `migration` of that schema, with a checksum of its text.
 package struct Migrator: Sendable {
     package let schema: String
-    /// How long one migration may take, or wait for another program that is migrating.
+    /// How long one migration may take, or wait for another program that is migrating or for who uses a table.
     private static let timeout = Duration.seconds(300)
 
     package init(schema: String) { self.schema = schema }
@@ -83,18 +83,40 @@ extension Migrator {
         }
     }
 
-    /// Runs something in a transaction, alone among all who migrate this schema.
+    /// Runs something in a transaction, alone among all who migrate this schema; again while a table that it wants to lock
+    /// is in use, as by a dump.
     private func turn<R: Sendable>(
         on connection: PostgresConnection, _ body: () async throws -> R
     ) async throws -> R {
-        // A migration may take longer than a service's statements, and so may the wait for one.
+        let deadline = ContinuousClock.now + Migrator.timeout
+        while true {
+            do {
+                return try await attempt(on: connection, body)
+            } catch let error as PostgresError
+                where error.sqlState == .lockNotAvailable && .now < deadline
+            {
+                connection.logger.info(
+                    "a table is in use, migrating later", metadata: ["db.schema": schema])
+                // For the queries of the running services that queued behind the wait.
+                try await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    private func attempt<R: Sendable>(
+        on connection: PostgresConnection, _ body: () async throws -> R
+    ) async throws -> R {
+        // A migration may take longer than a service's statements, and so may the wait for one. The wait for a table has
+        // all who use it queue behind it: it ends before they give up, after 2 s, and after the second in which Postgres
+        // takes an autovacuum out of the way.
         try await connection.simple(
             """
             BEGIN;
             SET LOCAL statement_timeout = 0;
             SET LOCAL lock_timeout = 0;
             SET LOCAL idle_in_transaction_session_timeout = 0;
-            SELECT pg_advisory_xact_lock(hashtextextended('migration of ' || $schema$\(schema)$schema$, 0))
+            SELECT pg_advisory_xact_lock(hashtextextended('migration of ' || $schema$\(schema)$schema$, 0));
+            SET LOCAL lock_timeout = '1500ms'
             """, timeout: Migrator.timeout)
         do {
             let value = try await body()

@@ -8,6 +8,8 @@ package struct SQLState: RawRepresentable, Hashable, Sendable {
     package static let uniqueViolation = SQLState(rawValue: "23505")
     package static let insufficientPrivilege = SQLState(rawValue: "42501")
     package static let undefinedTable = SQLState(rawValue: "42P01")
+    /// A wait ran into `lock_timeout`.
+    package static let lockNotAvailable = SQLState(rawValue: "55P03")
     /// A statement ran into `statement_timeout`, or somebody at the server cancelled it.
     package static let queryCanceled = SQLState(rawValue: "57014")
 }

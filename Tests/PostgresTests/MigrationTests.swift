@@ -56,6 +56,40 @@ struct MigrationTests {
         }
     }
 
+    /// What waits for a lock has all behind it wait who would not be in each other's way.
+    @Test func `a migration that waits for a table lets others use it`() async throws {
+        try await withDatabase { connection, configuration in
+            try await migrator.apply(Array(migrations.prefix(1)), on: connection)
+            let reader = try await PostgresConnection.connect(configuration, logger: RecordedLog().logger)
+            let writer = try await PostgresConnection.connect(configuration, logger: RecordedLog().logger)
+            try await reader.simple("BEGIN; SELECT FROM shop.item", timeout: .seconds(5))
+            try await writer.simple("SET lock_timeout = '2s'", timeout: .seconds(5))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let log = RecordedLog()
+                let migrating = try await PostgresConnection.connect(configuration, logger: log.logger)
+                group.addTask { try await migrator.apply(migrations, on: migrating) }
+                try await eventually("the migration waits for the table") {
+                    try await connection.query(
+                        once(
+                            """
+                            SELECT count(*) FROM pg_locks
+                            WHERE mode = 'AccessExclusiveLock' AND relation = 'shop.item'::regclass
+                            """))[0].int64(0) == 1
+                }
+                try await writer.simple("INSERT INTO shop.item VALUES (7)", timeout: .seconds(5))
+                try await eventually("it says so") {
+                    log.lines.contains { $0.message == "a table is in use, migrating later" }
+                }
+                try await reader.simple("COMMIT", timeout: .seconds(5))
+                try await group.waitForAll()
+                await migrating.close()
+            }
+            #expect(try await migrator.pending(migrations, on: connection).isEmpty)
+            await reader.close()
+            await writer.close()
+        }
+    }
+
     @Test func `a migration that was changed is refused`() async throws {
         try await withDatabase { connection, _ in
             try await migrator.apply(migrations, on: connection)
