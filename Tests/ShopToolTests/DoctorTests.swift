@@ -1,4 +1,7 @@
+import Observability
+import Postgres
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import ShopTool
@@ -26,6 +29,24 @@ import Testing
         )
         let database = await Diagnosis.ofDatabase(shop(["DATABASE_URL": "postgres://127.0.0.1:1/shop"]))
         #expect(database.allSatisfy { $0.found.hasSuffix("refused: start it, or set DATABASE_URL") })
+    }
+
+    @Test func `an outbox that can't be read is told of`() async throws {
+        try await PostgresServer.fromEnvironment().withDatabase { configuration in
+            try await PostgresConnection.with(configuration, logger: RecordedLog().logger) { connection in
+                let shop = shop(["DATABASE_URL": configuration.url])
+                #expect(
+                    await Diagnosis.ofOutbox("orders", cluster: "c", shop).isEmpty, "no table, which is told")
+                try await connection.simple(
+                    """
+                    CREATE SCHEMA orders; CREATE TABLE orders.outbox (id int);
+                    CREATE TABLE orders.outbox_cursor (id int)
+                    """, timeout: .seconds(5))
+                let symptoms = await Diagnosis.ofOutbox("orders", cluster: "c", shop)
+                #expect(symptoms.map(\.check) == ["outbox orders"])
+                #expect(symptoms.first?.found.hasPrefix("can't be read: ") == true)
+            }
+        }
     }
 
     @Test func `a cluster that can't be asked is no silent dash`() async throws {

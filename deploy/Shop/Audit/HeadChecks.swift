@@ -16,15 +16,16 @@ enum HeadChecks {
         var unpublished = Violations()
         var unread = Violations()
         for service in Shop.services {
-            let states = try await shop.withDatabase(schema: service) {
-                try await OutboxState.read(service, $0)
-            }
-            if let state = states.first(where: { $0.cluster == cluster }) {
-                if state.unpublished > 0 {
-                    unpublished.add("\(service): \(state.unpublished)", count: state.unpublished)
+            try await shop.withDatabase(schema: service) { connection in
+                let states = try await OutboxState.read(service, connection)
+                if let state = states.first(where: { $0.cluster == cluster }) {
+                    if state.unpublished > 0 {
+                        unpublished.add("\(service): \(state.unpublished)", count: state.unpublished)
+                    }
+                } else {
+                    let rows = try await OutboxState.rows(connection)
+                    if rows > 0 { unpublished.add("\(service): all \(rows), on this cluster", count: rows) }
                 }
-            } else if let rows = states.first?.rows, rows > 0 {
-                unpublished.add("\(service): all \(rows), on this cluster", count: rows)
             }
             let limits = try await shop.withKafka { try await TopicCommands.offsets(of: service, $0) }
             let stored = try await StoredOffsets.read(service, cluster: cluster, shop)

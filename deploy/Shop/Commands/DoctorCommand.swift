@@ -172,14 +172,18 @@ enum Diagnosis {
         return .wrong("acls", "\(first)\(rest) missing: run `shop setup --acls`")
     }
 
-    /// Nothing where the database does not answer, which has been told.
-    private static func ofOutbox(_ service: String, cluster: String, _ shop: Shop) async -> [Symptom] {
+    /// Nothing where there is no database or no table, which has been told.
+    static func ofOutbox(_ service: String, cluster: String, _ shop: Shop) async -> [Symptom] {
         let check = "outbox \(service)"
         let states: [OutboxState]
         do {
             states = try await shop.withDatabase(schema: service) { try await OutboxState.read(service, $0) }
-        } catch {
+        } catch PostgresError.connectionFailed {
             return []
+        } catch let error as PostgresError where error.sqlState == .undefinedTable {
+            return []
+        } catch {
+            return [.wrong(check, "can't be read: \(explain(error, shop.settings))")]
         }
         guard let state = states.first(where: { $0.cluster == cluster }) else {
             guard states.contains(where: { $0.cluster != nil }) else {
