@@ -59,6 +59,8 @@ final class Transfer {
         isTooLarge = false
         set(CURLOPT_URL, url)
         set(CURLOPT_PROTOCOLS_STR, protocols)
+        // What the shop speaks to are its own parts and its mail server: whatever http_proxy says, no proxy is between.
+        set(CURLOPT_NOPROXY, "*")
         // Without it libcurl uses SIGALRM for name look-ups, which threads can't share.
         set(CURLOPT_NOSIGNAL, 1)
         let milliseconds = Int(timeout / .milliseconds(1))
