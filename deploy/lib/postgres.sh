@@ -85,11 +85,14 @@ postgres_gone() {
     sleep 0.3
 }
 
-# postgres_address: sets DATABASE_URL for the running cluster, and leaves it in a file for people: psql "$(< FILE)".
+# postgres_address: sets DATABASE_URL for the running cluster.
 postgres_address() {
     DATABASE_URL="postgres://shop:$(secret shop)@127.0.0.1:$(< "$state/run/postgres.port")/shop"
-    (umask 077 && printf '%s\n' "$DATABASE_URL" > "$state/database-url")
+    postgres_told
 }
+
+# postgres_told: leaves DATABASE_URL in a file, for the tool `shop` and for people: psql "$(< FILE)".
+postgres_told() { (umask 077 && printf '%s\n' "$DATABASE_URL" > "$state/database-url"); }
 
 # url_for ROLE: prints DATABASE_URL with ROLE and its password in place of the administrator's.
 url_for() {
