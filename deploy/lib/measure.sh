@@ -1,8 +1,17 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # What deploy/bench measures with: SQL, processor time, memory, bytes on disk, and wrk. Sourced.
 
+# as_administrator PROGRAM DATABASE [WORD...]: runs one of Postgres's programs. The password is no word of its command,
+# since everybody on the machine may read those.
+as_administrator() {
+    local program=$1 address
+    address=postgres://shop@127.0.0.1:$(< "$state/run/postgres.port")/$2
+    shift 2
+    PGPASSWORD=$(secret shop) "$(postgres_bin)/$program" "$@" "$address"
+}
+
 # sql QUERY [DATABASE]: prints what the administrator gets, columns separated by a space.
-sql() { "$(postgres_bin)/psql" -XAtq -F ' ' -v ON_ERROR_STOP=1 -d "${DATABASE_URL%/shop}/${2:-shop}" -c "$1"; }
+sql() { as_administrator psql "${2:-shop}" -XAtq -F ' ' -v ON_ERROR_STOP=1 -c "$1"; }
 
 # calculate EXPRESSION [FORMAT]: prints its value; bash has no fractions.
 calculate() { awk "BEGIN { printf \"${2:-%.2f}\", $1 }"; }
@@ -35,7 +44,7 @@ kafka_bytes() {
 yardstick() {
     local log=$state/log/pgbench.log
     sql CHECKPOINT
-    "$(postgres_bin)/pgbench" -c 8 -j 2 -M prepared -T "$1" "${DATABASE_URL%/shop}/bench" > "$log" 2>&1 ||
+    as_administrator pgbench bench -c 8 -j 2 -M prepared -T "$1" > "$log" 2>&1 ||
         fail "pgbench failed: $(tail -n 1 "$log")"
     awk '/^tps/ { printf "%.0f", $3 }' "$log"
 }
