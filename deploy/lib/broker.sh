@@ -65,7 +65,8 @@ apache_start() {
     [[ -x $KAFKA_HOME/bin/kafka-server-start.sh ]] || fail "KAFKA_HOME=$KAFKA_HOME holds no bin/kafka-server-start.sh"
     port_free kafka KAFKA_PORT
     port_free "kafka's controller (KAFKA_PORT + 1)" KAFKA_PORT "$((KAFKA_PORT + 1))"
-    mkdir -p "$data"
+    # What is in the topics is for who may read them.
+    mkdir -p "$data" && chmod 700 "$data"
     case ${KAFKA_SECURITY:-none} in
         tls) clients=SSL controllers=SSL ;;
         sasl) clients=SASL_SSL controllers=SSL ;;
