@@ -19,20 +19,29 @@ enum OrderQueries {
         WHERE $2::text IS NULL OR status = $2 ORDER BY id DESC LIMIT $3
         """)
 
+    /// In the order of `orders_by_customer`, which no other index has: a plan that is the same for all customers would
+    /// else walk all orders by their id, once the statistics know of a few customers only.
     private static let listOfCustomer = PostgresStatement(
         "orders.list_of_customer",
         """
         SELECT \(columns) FROM (
-            SELECT * FROM orders WHERE customer_id = $5 AND id < $1 ORDER BY id DESC LIMIT $4) AS newest
-        WHERE $2::text IS NULL OR status = $2 ORDER BY id DESC LIMIT $3
+            SELECT * FROM orders WHERE (customer_id, id) < ($5, $1) AND customer_id >= $5
+            ORDER BY customer_id DESC, id DESC LIMIT $4) AS newest
+        WHERE $2::text IS NULL OR status = $2 ORDER BY customer_id DESC, id DESC LIMIT $3
         """)
 
     /// The oldest row that a page of `scanned` rows looks at, and the one after it, where a filtered page came back short.
     private static let horizon = PostgresStatement(
         "orders.horizon",
         """
-        SELECT id FROM orders WHERE id < $1 AND ($3::text IS NULL OR customer_id = $3)
-        ORDER BY id DESC OFFSET $2 - 1 LIMIT 2
+        SELECT id FROM orders WHERE id < $1 ORDER BY id DESC OFFSET $2 - 1 LIMIT 2
+        """)
+
+    private static let horizonOfCustomer = PostgresStatement(
+        "orders.horizon_of_customer",
+        """
+        SELECT id FROM orders WHERE (customer_id, id) < ($3, $1) AND customer_id >= $3
+        ORDER BY customer_id DESC, id DESC OFFSET $2 - 1 LIMIT 2
         """)
 
     private static let ended = PostgresStatement(
@@ -78,7 +87,8 @@ enum OrderQueries {
             return (page, page.last?.id)
         }
         guard status != nil else { return (orders, nil) }
-        let horizon = try await pool.query(horizon(start, scannedMax, customer))
+        let horizon = try await pool.query(
+            customer.map { horizonOfCustomer(start, scannedMax, $0) } ?? horizon(start, scannedMax))
         return (orders, horizon.rowCount > 1 ? try horizon.first?.identifier(0) : nil)
     }
 }
