@@ -11,38 +11,28 @@ enum OrderQueries {
     private static let find = PostgresStatement(
         "orders.find", "SELECT \(columns) FROM orders WHERE id = ANY ($1)")
 
-    /// By status there is no index, as it changes: a page looks at a bounded number of rows and may come back short.
-    private static let list = PostgresStatement(
-        "orders.list",
-        """
-        SELECT \(columns) FROM (SELECT * FROM orders WHERE id < $1 ORDER BY id DESC LIMIT $4) AS newest
-        WHERE $2::text IS NULL OR status = $2 ORDER BY id DESC LIMIT $3
-        """)
+    private static let list = page("orders.list", of: "id < $1", by: "id DESC")
 
     /// In the order of `orders_by_customer`, which no other index has: a plan that is the same for all customers would
     /// else walk all orders by their id, once the statistics know of a few customers only.
-    private static let listOfCustomer = PostgresStatement(
-        "orders.list_of_customer",
-        """
-        SELECT \(columns) FROM (
-            SELECT * FROM orders WHERE (customer_id, id) < ($5, $1) AND customer_id >= $5
-            ORDER BY customer_id DESC, id DESC LIMIT $4) AS newest
-        WHERE $2::text IS NULL OR status = $2 ORDER BY customer_id DESC, id DESC LIMIT $3
-        """)
+    private static let listOfCustomer = page(
+        "orders.list_of_customer", of: "(customer_id, id) < ($5, $1) AND customer_id >= $5",
+        by: "customer_id DESC, id DESC")
 
-    /// The oldest row that a page of `scanned` rows looks at, and the one after it, where a filtered page came back short.
-    private static let horizon = PostgresStatement(
-        "orders.horizon",
-        """
-        SELECT id FROM orders WHERE id < $1 ORDER BY id DESC OFFSET $2 - 1 LIMIT 2
-        """)
-
-    private static let horizonOfCustomer = PostgresStatement(
-        "orders.horizon_of_customer",
-        """
-        SELECT id FROM orders WHERE (customer_id, id) < ($3, $1) AND customer_id >= $3
-        ORDER BY customer_id DESC, id DESC OFFSET $2 - 1 LIMIT 2
-        """)
+    /// What matches of the newest $4 rows: by status there is no index, as it changes, so a page may come back short.
+    ///
+    /// The last of these rows and the one after it come along whatever their status, since the next page begins there.
+    /// A statement of its own would find others in their places where an order was placed meanwhile.
+    private static func page(_ name: String, of rows: String, by order: String) -> PostgresStatement {
+        PostgresStatement(
+            name,
+            """
+            SELECT \(columns), place FROM (
+                SELECT *, row_number() OVER (ORDER BY \(order)) AS place FROM orders WHERE \(rows)
+                ORDER BY \(order) LIMIT $4 + 1) AS newest
+            WHERE $2::text IS NULL OR status = $2 OR place >= $4 ORDER BY \(order) LIMIT $3
+            """)
+    }
 
     private static let ended = PostgresStatement(
         "orders.ended",
@@ -74,21 +64,21 @@ enum OrderQueries {
         after id: Identifier?, customer: String?, status: OrderStatus?, limit: Int, in pool: PostgresPool
     ) async throws -> (orders: [OrderView], next: Identifier?) {
         let start = id ?? Identifier(high: .max, low: .max)
-        let result =
-            if let customer {
-                try await pool.query(
-                    listOfCustomer(start, status?.rawValue, Int64(limit) + 1, scannedMax, customer))
-            } else {
-                try await pool.query(list(start, status?.rawValue, Int64(limit) + 1, scannedMax))
-            }
-        let orders = try result.map(OrderView.init(row:))
+        // Besides a full page either one more that matches, or the two rows that say where a short one ends.
+        let rowsMax = Int64(limit) + 2
+        let rows = try await pool.query(
+            customer.map { listOfCustomer(start, status?.rawValue, rowsMax, scannedMax, $0) }
+                ?? list(start, status?.rawValue, rowsMax, scannedMax))
+        let orders = try rows.filter {
+            let matches = try status == nil || $0.string(2) == status?.rawValue
+            return try matches && $0.int64(10) <= scannedMax
+        }.map(OrderView.init(row:))
         if orders.count > limit {
             let page = Array(orders.prefix(limit))
             return (page, page.last?.id)
         }
-        guard status != nil else { return (orders, nil) }
-        let horizon = try await pool.query(
-            customer.map { horizonOfCustomer(start, scannedMax, $0) } ?? horizon(start, scannedMax))
-        return (orders, horizon.rowCount > 1 ? try horizon.first?.identifier(0) : nil)
+        let isMore = try rows.contains { try $0.int64(10) > scannedMax }
+        let last = try rows.first { try $0.int64(10) == scannedMax }
+        return (orders, isMore ? try last?.identifier(0) : nil)
     }
 }
