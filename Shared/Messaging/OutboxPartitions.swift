@@ -42,7 +42,7 @@ package func outboxWithoutVacuum(number: Int, width: Int64 = 1 << 24) -> Migrati
                     END LOOP;
                 END
             $$;
-            \(extend(width, with: " WITH (autovacuum_enabled = off)"))
+            \(extend(width, .withoutVacuum))
             """)
 }
 
@@ -58,6 +58,21 @@ package func outboxTicksWhileNeeded(number: Int, width: Int64 = 1 << 24) -> Migr
     Migration(
         number: number, name: "ticks while there are rows between them",
         sql: namesMeanThisSchema + "\n" + drop(width, .whileNeeded))
+}
+
+/// Lets a database live on that a dump brought to a server with lower transaction numbers, which begin anew.
+///
+/// Its first partition may hold all of them up to an end that is far away: then no other is made before that, and none of
+/// its rows are dropped. And partitions are made whose names are among those that the server before it has dropped.
+///
+/// - Parameters:
+///   - number: the migration's place in the service's list.
+///   - width: as for `outboxPartitions`.
+package func outboxAfterRestore(number: Int, width: Int64 = 1 << 24) -> Migration {
+    Migration(
+        number: number, name: "outbox after a restore",
+        sql: [namesMeanThisSchema, extend(width, .afterRestore), drop(width, .afterRestore)]
+            .joined(separator: "\n"))
 }
 
 /// For functions that take the path of their making along, too.
@@ -101,11 +116,35 @@ private func tables(_ width: Int64) -> String {
     """
 }
 
-/// - Parameter storage: the storage parameters of the partitions to come; in the first migration there were none.
-private func extend(_ width: Int64, with storage: String = "") -> String {
+/// What has changed of `outbox_extend` since its first migration.
+private struct ExtendForm {
+    let verb: String
+    /// The storage parameters of the partitions to come.
+    let storage: String
+    /// What says that a partition is not to be made, and why.
+    let refusal: String
+
+    private static let rowsInTheRest = """
+        check_violation THEN
+                        -- Rows of this range are in the rest already; the next range is still to come.
+        """
+
+    static let first = ExtendForm(verb: "CREATE", storage: "", refusal: rowsInTheRest)
+    static let withoutVacuum = ExtendForm(
+        verb: "CREATE OR REPLACE", storage: " WITH (autovacuum_enabled = off)", refusal: rowsInTheRest)
+    static let afterRestore = ExtendForm(
+        verb: withoutVacuum.verb, storage: withoutVacuum.storage,
+        refusal: """
+            check_violation OR invalid_object_definition THEN
+                            -- Rows of this range are in the rest already, or the first partition, of a server that
+                            -- was further, covers it; the next range is still to come.
+            """)
+}
+
+private func extend(_ width: Int64, _ form: ExtendForm = .first) -> String {
     """
     -- Makes the partitions of the transactions to come; says how many.
-    CREATE\(storage.isEmpty ? "" : " OR REPLACE") FUNCTION outbox_extend() RETURNS bigint
+    \(form.verb) FUNCTION outbox_extend() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '500ms' AS $$
         DECLARE
             current constant bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint / \(width);
@@ -117,13 +156,12 @@ private func extend(_ width: Int64, with storage: String = "") -> String {
             FOR number IN current .. current + 2 LOOP
                 CONTINUE WHEN to_regclass('outbox_' || number) IS NOT NULL;
                 BEGIN
-                    EXECUTE format('CREATE TABLE outbox_%s (LIKE outbox INCLUDING DEFAULTS INCLUDING STORAGE)\(storage)',
+                    EXECUTE format('CREATE TABLE outbox_%s (LIKE outbox INCLUDING DEFAULTS INCLUDING STORAGE)\(form.storage)',
                         number);
                     EXECUTE format('ALTER TABLE outbox ATTACH PARTITION outbox_%s FOR VALUES FROM (%L) TO (%L)',
                         number, number * \(width), (number + 1) * \(width));
                     made := made + 1;
-                EXCEPTION WHEN check_violation THEN
-                    -- Rows of this range are in the rest already; the next range is still to come.
+                EXCEPTION WHEN \(form.refusal)
                     CONTINUE;
                 END;
             END LOOP;
@@ -139,8 +177,10 @@ private struct DropForm {
     /// Before `outbox_rest` is emptied.
     let restLock: String
     let ticks: String
+    /// What becomes of a name that was dropped before.
+    let again: String
 
-    static let first = DropForm(verb: "CREATE", restLock: "", ticks: "at < now() - keep")
+    static let first = DropForm(verb: "CREATE", restLock: "", ticks: "at < now() - keep", again: "")
     static let whileNeeded = DropForm(
         verb: "CREATE OR REPLACE",
         // A row that is being written to it now is to be seen, too.
@@ -152,6 +192,14 @@ private struct DropForm {
         ticks: """
             at < now() - keep AND pg_snapshot_xmax(snapshot) <= coalesce(
                             (SELECT min(xid) FROM outbox), pg_snapshot_xmax(pg_current_snapshot()))
+            """,
+        again: "")
+    static let afterRestore = DropForm(
+        verb: whileNeeded.verb, restLock: whileNeeded.restLock, ticks: whileNeeded.ticks,
+        again: """
+
+            ON CONFLICT (name) DO UPDATE SET
+                newest = greatest(outbox_dropped.newest, excluded.newest), dropped_at = excluded.dropped_at
             """)
 }
 
@@ -183,13 +231,13 @@ private func drop(_ width: Int64, _ form: DropForm = .first) -> String {
                     INTO newest;
                 EXIT WHEN newest > now() - keep;
                 EXECUTE format('DROP TABLE %I', part.name);
-                INSERT INTO outbox_dropped (name, newest) VALUES (part.name, newest);
+                INSERT INTO outbox_dropped (name, newest) VALUES (part.name, newest)\(form.again);
                 RETURN NEXT part.name;
             END LOOP;
             \(form.restLock)SELECT occurred_at, xid INTO newest, last FROM outbox_rest ORDER BY xid DESC, seq DESC LIMIT 1;
             IF last < published AND newest < now() - keep THEN
                 TRUNCATE outbox_rest;
-                INSERT INTO outbox_dropped (name, newest) VALUES ('outbox_rest up to ' || last, newest);
+                INSERT INTO outbox_dropped (name, newest) VALUES ('outbox_rest up to ' || last, newest)\(form.again);
                 RETURN NEXT 'outbox_rest';
             END IF;
             DELETE FROM outbox_tick WHERE \(form.ticks);

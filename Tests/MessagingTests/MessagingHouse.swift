@@ -40,6 +40,7 @@ struct MessagingHouse: Sendable {
                     messagingMigration, outboxPartitions(number: 2, width: partition),
                     outboxTicksInOrder(number: 3), outboxWithoutVacuum(number: 4, width: partition),
                     outboxTicksWhileNeeded(number: 5, width: partition),
+                    outboxAfterRestore(number: 6, width: partition),
                 ])
                 try await house.withConnection { try await $0.run(tables) }
                 try await body(house)

@@ -113,6 +113,58 @@ struct OutboxRetentionTests {
         }
     }
 
+    @Test func `a dump of a server that was further has the first partitions already, and is rewound`()
+        async throws
+    {
+        try await with { house, store in
+            try await house.write(versions: 1...3)
+            // As if the first partition had been made on a server that was there, and then brought to this one.
+            try await house.run(
+                """
+                DO $$
+                    DECLARE
+                        first constant bigint := pg_current_xact_id()::text::bigint / \(Self.width) + 5;
+                        part regclass;
+                    BEGIN
+                        CREATE TABLE old AS SELECT * FROM outbox;
+                        FOR part IN SELECT inhrelid FROM pg_inherits
+                            WHERE inhparent = 'outbox'::regclass AND inhrelid <> 'outbox_rest'::regclass
+                        LOOP
+                            EXECUTE format('DROP TABLE %s', part);
+                        END LOOP;
+                        EXECUTE format('CREATE TABLE outbox_%s PARTITION OF outbox FOR VALUES FROM (MINVALUE) TO (%L)',
+                            first, (first + 1) * \(Self.width));
+                        UPDATE old SET xid = (first * \(Self.width) + 1)::text::xid8;
+                        INSERT INTO outbox OVERRIDING SYSTEM VALUE SELECT * FROM old;
+                        UPDATE outbox_cursor SET system_id = '1';
+                    END
+                $$
+                """)
+            try await house.withConnection {
+                _ = try await Rewind.rewind(cluster: "cluster", to: nil, on: $0)
+            }
+            #expect(try await publish(store) == 3)
+            await retention(house, keep: .zero).extend()
+            #expect(!house.log.lines.contains { $0.level == .warning })
+            #expect(try await used(house).count == 1)
+        }
+    }
+
+    /// A dump brings the names that the server before it has dropped.
+    @Test func `a partition whose name was dropped before is dropped all the same`() async throws {
+        try await with { house, store in
+            try await fill(house) { try await used(house).count >= 3 }
+            let oldest = try await used(house)[0]
+            try await house.run("INSERT INTO outbox_dropped VALUES ('\(oldest)', now() - interval '1 year')")
+            _ = try await publish(store)
+            try await dropping(house, store) { try await !used(house).contains(oldest) }
+            let newest = try await house.strings(
+                "SELECT (newest > now() - interval '1 hour')::text FROM outbox_dropped WHERE name = '\(oldest)'"
+            )
+            #expect(newest == ["true"])
+        }
+    }
+
     /// A relay that is rewound reads from tick to tick.
     @Test func `ticks stay for as long as there are rows between them`() async throws {
         try await with { house, store in

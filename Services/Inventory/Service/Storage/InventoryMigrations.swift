@@ -64,4 +64,5 @@ let inventoryMigrations: [Migration] = [
             DROP INDEX restock_by_age;
             CREATE INDEX restock_by_age ON restock (created_at);
             """),
+    outboxAfterRestore(number: 8),
 ]

@@ -44,4 +44,5 @@ let notificationMigrations: [Migration] = [
             -- How often a mail server has said "never": `attempts` counts those it didn't answer as well.
             ALTER TABLE message ADD COLUMN refusals integer NOT NULL DEFAULT 0;
             """),
+    outboxAfterRestore(number: 8),
 ]

@@ -76,4 +76,5 @@ let orderMigrations: [Migration] = [
             DROP INDEX idempotency_key_by_age;
             CREATE INDEX idempotency_key_by_age ON idempotency_key (created_at);
             """),
+    outboxAfterRestore(number: 9),
 ]

@@ -80,4 +80,5 @@ let paymentMigrations: [Migration] = [
     outboxTicksInOrder(number: 4),
     outboxWithoutVacuum(number: 5),
     outboxTicksWhileNeeded(number: 6),
+    outboxAfterRestore(number: 7),
 ]

@@ -44,4 +44,5 @@ let salesMigrations: [Migration] = [
     outboxTicksInOrder(number: 4),
     outboxWithoutVacuum(number: 5),
     outboxTicksWhileNeeded(number: 6),
+    outboxAfterRestore(number: 7),
 ]
