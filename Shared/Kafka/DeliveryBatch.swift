@@ -19,19 +19,12 @@ final class DeliveryBatch: Sendable {
     /// writes before the read at its end.
     nonisolated(unsafe) let slots: UnsafeMutableBufferPointer<Slot>
     private let unanswered: Atomic<Int>
-    private let continuation: CheckedContinuation<Answer, Never>
+    /// Of the one who waits, until there is an answer.
+    private let continuation = Mutex<CheckedContinuation<Answer, Never>?>(nil)
 
-    /// Makes a batch that keeps itself alive until the last record is answered.
-    static func make(count: Int, _ continuation: CheckedContinuation<Answer, Never>) -> DeliveryBatch {
-        let batch = DeliveryBatch(count: count, continuation)
-        _ = Unmanaged.passRetained(batch)
-        return batch
-    }
-
-    private init(count: Int, _ continuation: CheckedContinuation<Answer, Never>) {
+    init(count: Int) {
         slots = .allocate(capacity: count)
         unanswered = Atomic(count)
-        self.continuation = continuation
         slots.initialize(repeating: Slot(batch: Unmanaged.passUnretained(self)))
     }
 
@@ -40,14 +33,33 @@ final class DeliveryBatch: Sendable {
         slots.deallocate()
     }
 
+    /// Has the records queued and waits for the last answer; to be called once.
+    ///
+    /// The batch keeps itself alive until every record is answered.
+    ///
+    /// - Parameter enqueue: gives each record its slot, or refuses it.
+    func answer(enqueue: () -> Void) async -> Answer {
+        await withCheckedContinuation { continuation in
+            self.continuation.withLock { $0 = continuation }
+            _ = Unmanaged.passRetained(self)
+            enqueue()
+        }
+    }
+
+    /// Lets the sender go with `.closed`, if it still waits: the client has ended, and reports that it had not brought by
+    /// then are lost with it.
+    ///
+    /// A client that was left behind may bring them all the same. So what they write to is never freed.
+    func abandon() { resume(.failure(.closed)) }
+
     /// Records that the sender couldn't even queue: every slot from `first` on has this answer.
     func refuse(from first: Int, _ error: KafkaError) {
         for index in first..<slots.count { slots[index].error = error }
         countDown(by: slots.count - first)
     }
 
-    /// Takes a delivery report; called by librdkafka's background thread, exactly once for each queued
-    /// record.
+    /// Takes a delivery report; called by librdkafka's background thread, once for each queued record unless the client
+    /// ends before.
     static func answer(_ message: rd_kafka_message_t, error: KafkaError?) {
         guard let slot = message._private?.assumingMemoryBound(to: Slot.self) else { return }
         slot.pointee.partition = message.partition
@@ -59,8 +71,12 @@ final class DeliveryBatch: Sendable {
     private func countDown(by count: Int) {
         let left = unanswered.subtract(count, ordering: .acquiringAndReleasing).newValue
         guard left == 0 else { return }
-        continuation.resume(returning: answer)
+        resume(answer)
         Unmanaged.passUnretained(self).release()
+    }
+
+    private func resume(_ answer: Answer) {
+        continuation.withLock { $0.take() }?.resume(returning: answer)
     }
 
     private var answer: Answer {

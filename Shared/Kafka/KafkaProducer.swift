@@ -14,6 +14,8 @@ package final class KafkaProducer: Sendable {
         var widths: [String: Int32] = [:]
         /// Partitions that have acknowledged a record of this producer.
         var opened: Set<TopicPartition> = []
+        /// Batches whose senders wait.
+        var batches: [ObjectIdentifier: DeliveryBatch] = [:]
     }
 
     /// How many records may wait for acknowledgement; a `send` that would exceed it is refused whole.
@@ -85,9 +87,9 @@ package final class KafkaProducer: Sendable {
         let inFlight = recordsInFlight.add(records.count, ordering: .relaxed).newValue
         defer { recordsInFlight.subtract(records.count, ordering: .relaxed) }
         guard inFlight <= Self.recordsInFlightMax else { throw .queueFull }
-        let answer = await withCheckedContinuation { continuation in
-            enqueue(records, DeliveryBatch.make(count: records.count, continuation))
-        }
+        let batch = DeliveryBatch(count: records.count)
+        let answer = await batch.answer { enqueue(records, batch) }
+        state.withLock { _ = $0.batches.removeValue(forKey: ObjectIdentifier(batch)) }
         return try answer.get()
     }
 
@@ -169,11 +171,14 @@ package final class KafkaProducer: Sendable {
             for topic in topics { rd_kafka_topic_destroy(topic.pointer) }
         }
         await client.end()
+        // Reports may have come too late for the library, where a line of the log held its thread up.
+        for batch in state.withLock({ Array($0.batches.values) }) { batch.abandon() }
     }
 
     private func enqueue(_ records: [ProducerRecord], _ batch: DeliveryBatch) {
         state.withLock { state in
             guard !state.isClosed else { return batch.refuse(from: 0, .closed) }
+            state.batches[ObjectIdentifier(batch)] = batch
             var topic: (name: String, handle: OpaquePointer)?
             for (index, record) in records.enumerated() {
                 do throws(KafkaError) {

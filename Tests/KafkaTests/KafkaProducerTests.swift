@@ -1,6 +1,7 @@
 import Foundation
 import Kafka
 import Observability
+import Synchronization
 import Testing
 
 @Suite("Kafka producer")
@@ -165,6 +166,35 @@ struct KafkaProducerTests {
         }
     }
 
+    /// The library drops the reports that it has not brought when its client ends.
+    ///
+    /// - Parameter blocked: until a report is too late for `close` but the client still ends, and for longer than that.
+    @Test(arguments: [Duration.seconds(3), .seconds(8)])
+    func `closing answers who waits when no report comes`(blocked: Duration) async throws {
+        try await MockTest.run(partitions: 1) { test in
+            let handler = SlowLogHandler(blocking: blocked)
+            let producer = try KafkaProducer(
+                configuration: test.configuration, logger: Logger(label: "test", handler: handler))
+            _ = try await producer.send([test.record(0)])
+            try test.cluster.setDown()
+            let error = Mutex<KafkaError?>(nil)
+            // Nobody waits for it, since it may never end.
+            Task {
+                do throws(KafkaError) {
+                    _ = try await producer.send([test.record(1), test.record(2)])
+                } catch let caught {
+                    error.withLock { $0 = caught }
+                }
+            }
+            try await eventually { handler.isBlocked }
+            await producer.close(timeout: .zero)
+            try await eventually(within: .seconds(10)) { error.withLock { $0 } != nil }
+            #expect(error.withLock { $0 } == .closed)
+            // Reports that come after all change nothing.
+            try await eventually { handler.isDone }
+        }
+    }
+
     @Test func `a topic that does not exist is named`() async throws {
         try await MockTest.run { test in
             try await test.withProducer { producer in
@@ -194,5 +224,30 @@ struct KafkaProducerTests {
         } throws: { error in
             if case KafkaError.fatal = error { true } else { false }
         }
+    }
+}
+
+/// Holds the thread that logs the first of a client's errors, as a full pipe does.
+private final class SlowLogHandler: LogHandler {
+    private enum Phase { case waiting, blocked, done }
+
+    private let phase = Mutex(Phase.waiting)
+    private let limit: Duration
+
+    init(blocking limit: Duration) { self.limit = limit }
+
+    var isBlocked: Bool { phase.withLock { $0 == .blocked } }
+    var isDone: Bool { phase.withLock { $0 == .done } }
+
+    func log(label: String, level: Logger.Level, message: String, metadata: Logger.Metadata) {
+        guard message == "kafka client error" else { return }
+        let isFirst = phase.withLock { phase in
+            guard phase == .waiting else { return false }
+            phase = .blocked
+            return true
+        }
+        guard isFirst else { return }
+        Thread.sleep(forTimeInterval: limit / .seconds(1))
+        phase.withLock { $0 = .done }
     }
 }
