@@ -18,7 +18,8 @@ struct ClientHandle: Sendable {
     ///   - settings: of librdkafka, by their names there.
     ///   - context: kept alive until `destroy()`.
     ///   - prepare: sets callbacks on the configuration.
-    /// - Throws: `.configuration` for a setting that doesn't exist or can't be.
+    /// - Throws: `.configuration` for a setting that doesn't exist or can't be; `.other` when the system has no room for
+    ///   another thread, try again after a pause.
     init(
         type: rd_kafka_type_t, settings: [String: String], context: ClientContext,
         prepare: (_ configuration: OpaquePointer) -> Void = { _ in }
@@ -41,9 +42,13 @@ struct ClientHandle: Sendable {
         }
         prepare(configuration)
         guard let pointer = rd_kafka_new(type, configuration, &message, message.count) else {
-            rd_kafka_conf_destroy(configuration)
-            opaque.release()
-            throw .configuration(text(message))
+            let error = KafkaError.start(rd_kafka_last_error(), text(message))
+            // Where threads were made but didn't start in time, they still use both: lost rather than freed too early.
+            if case .configuration = error {
+                rd_kafka_conf_destroy(configuration)
+                opaque.release()
+            }
+            throw error
         }
         self.pointer = pointer
         self.context = context
@@ -115,6 +120,16 @@ struct ClientHandle: Sendable {
         guard let id = rd_kafka_clusterid(pointer, timeout.milliseconds) else { return nil }
         defer { rd_kafka_mem_free(pointer, id) }
         return String(cString: id)
+    }
+}
+
+extension KafkaError {
+    /// Why `rd_kafka_new` has made no client: only where it refuses an argument can another setting help.
+    ///
+    /// Else the system had no room for a thread, which passes. The code for that is none at all where the thread is the one
+    /// for the events.
+    static func start(_ code: rd_kafka_resp_err_t, _ reason: String) -> KafkaError {
+        code == RD_KAFKA_RESP_ERR__INVALID_ARG ? .configuration(reason) : .other(code: code.rawValue, reason)
     }
 }
 

@@ -54,7 +54,8 @@ package actor KafkaConsumer {
     ///   - topics: that exist; a missing one is an error of `poll`.
     ///   - bytesMax: a poll that has this many bytes of keys and values takes no further record.
     ///   - logger: for what passes by itself.
-    /// - Throws: `.configuration` for a setting that doesn't exist or can't be; stop.
+    /// - Throws: `.configuration` for a setting that doesn't exist or can't be; stop. `.other` when the system has no room for
+    ///   a thread; try again after a pause.
     package init(
         configuration: KafkaConfiguration, group: String, instanceID: String?, topics: [String],
         bytesMax: Int = 4 << 20, logger: Logger

@@ -32,7 +32,8 @@ package final class KafkaProducer: Sendable {
     ///
     /// Doesn't wait for a broker to be there.
     ///
-    /// - Throws: `KafkaError.configuration` for a setting that doesn't exist or can't be; stop.
+    /// - Throws: `KafkaError.configuration` for a setting that doesn't exist or can't be; stop. `.other` when the system has
+    ///   no room for a thread; try again after a pause.
     package init(configuration: KafkaConfiguration, logger: Logger) throws(KafkaError) {
         blockingCalls = try BlockingCalls(name: "kafka-blocking")
         client = try ClientHandle(
