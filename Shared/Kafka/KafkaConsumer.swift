@@ -97,8 +97,8 @@ package actor KafkaConsumer {
     ///   - timeout: how long to wait for the first.
     /// - Returns: records, none if nothing came in time, or what the group decided meanwhile.
     /// - Throws: `.fatal`: close this consumer and make another. `.offsetOutOfRange`: its partition stands
-    ///   still. `.unknownTopic`, `.authorization`: a person has to act; polling on would try again.
-    ///   `.closed`.
+    ///   still until it is assigned a position that exists. `.unknownTopic`, `.authorization`: a person has to
+    ///   act; polling on would try again. `.closed`.
     package func poll(max: Int, timeout: Duration) async throws(KafkaError) -> Poll {
         let answer = await withTaskCancellationHandler {
             let timeout = Task.isCancelled ? .zero : timeout
@@ -156,6 +156,26 @@ package actor KafkaConsumer {
                 if code == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 { ends[partition] = high }
             }
         }
+    }
+
+    /// The offset of the oldest record that each partition still has, by its leader.
+    ///
+    /// - Throws: see `endOffsets`.
+    package func beginningOffsets(
+        of partitions: [TopicPartition], timeout: Duration
+    ) throws(KafkaError) -> [TopicPartition: Int64] {
+        guard !isClosed else { throw .closed }
+        return try AdminOffsets.limits(.beginning, partitions, client, timeout)
+    }
+
+    /// The offset that the next record of each partition will have, by its leader.
+    ///
+    /// - Throws: `.timedOut`, or what a leader answered: one that can't say is enough. `.closed`.
+    package func endOffsets(
+        of partitions: [TopicPartition], timeout: Duration
+    ) throws(KafkaError) -> [TopicPartition: Int64] {
+        guard !isClosed else { throw .closed }
+        return try AdminOffsets.limits(.end, partitions, client, timeout)
     }
 
     /// The id of the cluster, which says whether durable offsets belong to it.

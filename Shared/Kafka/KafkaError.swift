@@ -18,9 +18,10 @@ package enum KafkaError: Error, Hashable, Sendable {
     case timedOut
     /// The client was closed, by this process.
     case closed
-    /// The position doesn't exist in the partition: its records were deleted, or the cluster was replaced.
+    /// The position doesn't exist in the partition, which stands still until another is assigned.
     ///
-    /// The partition stands still until a new position is assigned, which is a person's decision.
+    /// Where the partition begins behind the position, records were deleted before they were read: a loss, and what to do
+    /// about it is a person's decision. Else it is shorter than it was, and may be read again from its beginning.
     case offsetOutOfRange(TopicPartition, offset: Int64)
     /// A setting that librdkafka refuses; stop.
     case configuration(String)

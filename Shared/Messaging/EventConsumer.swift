@@ -23,12 +23,12 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
     private let service: String
     private let topics: [Topic]
     private let handler: Handler
-    private let pool: PostgresPool
+    let pool: PostgresPool
     private let kafka: KafkaConfiguration
     private let instanceID: String?
     private let policy: KafkaCluster.Policy
     private let relay: OutboxRelay
-    private let logger: Logger
+    let logger: Logger
     private let stop = StopFlag()
     private let assigned = Atomic(false)
     private let metrics: ConsumerMetrics
@@ -165,9 +165,10 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
                 }
                 lastLook = .now
             }
-            switch try await poll(consumer, on: cluster) {
+            switch try await poll(consumer, on: cluster, offsets, claims) {
             case .assigned(let partitions):
                 claims = try await retrying { try await offsets.claim(partitions, in: self.pool) }
+                claims = try await withinEnds(claims, of: consumer, on: cluster, offsets)
                 try await consumer.assign(
                     claims.mapValues { $0.next > 0 ? $0.next : KafkaConsumer.beginning })
                 place.withLock { $0 = Place(consumer: consumer, claims: claims) }
@@ -196,27 +197,6 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
                     await consumer.commit(positions)
                     copied = (positions, .now)
                 }
-            }
-        }
-    }
-
-    private func poll(
-        _ consumer: KafkaConsumer, on cluster: KafkaCluster
-    ) async throws -> KafkaConsumer.Poll {
-        do {
-            return try await consumer.poll(max: Self.batchMax, timeout: .milliseconds(200))
-        } catch {
-            // On a cluster that is another, nothing is to be concluded from what is missing.
-            try await cluster.requireSame(as: consumer.clusterID(timeout: .seconds(5)))
-            switch error {
-            case .authorization, .unknownTopic, .configuration:
-                throw BuildError(refusal: error)
-            case .offsetOutOfRange:
-                logger.error(
-                    "records were deleted before they were handled, or topics made anew: `shop outbox rewind --all --offsets`",
-                    metadata: [LogKey.error: "\(error)"])
-                throw error
-            case .fatal, .transient, .recordTooLarge, .queueFull, .timedOut, .closed, .other: throw error
             }
         }
     }
@@ -365,7 +345,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
     ///
     /// - Throws: `CancellationError` when the service stops meanwhile: the caller must not go on to what comes after,
     ///   since moving an offset past work that was not done would lose it.
-    private func retrying<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+    func retrying<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
         var backoff = Backoff()
         while true {
             do {

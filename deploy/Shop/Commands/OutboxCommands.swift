@@ -56,6 +56,9 @@ enum OutboxCommands {
             drop what they have handled before. A running service goes on from the new place within a second. What the
             retention has dropped is not published again; it says up to when that is. Of products inventory then tells
             the latest, however old.
+
+            Where a partition ends before what a service has handled of it, the service notices, and reads it again from the
+            beginning by itself; where it has grown past that since, nobody can tell, and --offsets is needed.
             """,
         run: { arguments, shop in
             guard arguments.has("--all") != arguments.has("--service") else {
