@@ -23,7 +23,7 @@ package struct TopicSpecification: Sendable {
 package struct PartitionLag: Hashable, Sendable {
     /// The offset that the group committed; nil if it never did.
     package let committed: Int64?
-    /// The oldest offset that the partition still has.
+    /// The oldest offset that the partition still has; negative where it isn't known.
     package let beginning: Int64
     /// The offset of the record that will come next.
     package let end: Int64
@@ -34,7 +34,7 @@ package struct PartitionLag: Hashable, Sendable {
         self.end = end
     }
 
-    /// The records that the group hasn't reached yet.
+    /// The records that the group hasn't reached yet; those that are gone are nothing to wait for.
     package var records: Int64 { max(0, end - max(committed ?? beginning, beginning)) }
 }
 

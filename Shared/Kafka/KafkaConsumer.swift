@@ -140,20 +140,21 @@ package actor KafkaConsumer {
         noteCommit(rd_kafka_commit(client.pointer, list, 1), client.context)
     }
 
-    /// The end of each partition as the last answer to a fetch had it; without those that nothing has been fetched from.
+    /// The records of each partition from a position on, as the last answer to a fetch had it; without those that nothing
+    /// has been fetched from.
     ///
     /// Asks no broker and waits for nothing, not even for a poll under way.
-    package nonisolated func knownEnds(
-        of partitions: some Collection<TopicPartition>
-    ) -> [TopicPartition: Int64] {
+    package nonisolated func knownLag(behind positions: [TopicPartition: Int64]) -> [TopicPartition: Int64] {
         closed.withLock { isClosed in
             guard !isClosed else { return [:] }
-            return partitions.reduce(into: [:]) { ends, partition in
+            return positions.reduce(into: [:]) { lag, position in
                 var (low, high) = (Int64(-1), Int64(-1))
                 let code = rd_kafka_get_watermark_offsets(
-                    client.pointer, partition.topic, partition.partition, &low, &high)
-                // A negative end is one that isn't known.
-                if code == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 { ends[partition] = high }
+                    client.pointer, position.key.topic, position.key.partition, &low, &high)
+                // A negative one isn't known; records before the low one are not there any more.
+                guard code == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 else { return }
+                lag[position.key] =
+                    PartitionLag(committed: position.value, beginning: low, end: high).records
             }
         }
     }

@@ -67,12 +67,12 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
 
     private var lag: [(labels: PrometheusCollectorRegistry.Labels, value: Double)] {
         guard let place = place.withLock({ $0 }) else { return [] }
-        return place.consumer.knownEnds(of: place.claims.keys).map { partition, end in
+        return place.consumer.knownLag(behind: place.claims.mapValues(\.next)).map { partition, records in
             let labels = [
                 ("consumergroup", service), ("topic", partition.topic),
                 ("partition", "\(partition.partition)"),
             ]
-            return (labels, Double(max(0, end - (place.claims[partition]?.next ?? 0))))
+            return (labels, Double(records))
         }
     }
 

@@ -4,6 +4,19 @@ import Testing
 
 @Suite("Kafka admin")
 struct KafkaAdminTests {
+    @Test(
+        arguments: [
+            (committed: 0, beginning: 500, end: 500, records: 0), (499, 500, 502, 2), (501, 500, 502, 1),
+            (3, -1, 5, 2),
+            (9, 0, 5, 0),
+        ] as [(committed: Int64, beginning: Int64, end: Int64, records: Int64)])
+    func `what a partition no longer has is no lag, nor is what it doesn't have yet`(
+        committed: Int64, beginning: Int64, end: Int64, records: Int64
+    ) {
+        let lag = PartitionLag(committed: committed, beginning: beginning, end: end)
+        #expect(lag.records == records)
+    }
+
     @Test func `a group's lag is what it has not committed`() async throws {
         try await MockTest.run(partitions: 2) { test in
             try await test.withProducer { producer in

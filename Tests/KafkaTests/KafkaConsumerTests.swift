@@ -161,6 +161,26 @@ struct KafkaConsumerTests {
         }
     }
 
+    @Test func `records that the partition no longer has are not waited for`() async throws {
+        try await MockTest.run(partitions: 1) { test in
+            // The mock cluster keeps 5 MB of them, as they come: what can be compressed is less.
+            let noise = (0..<900_000).map { _ in UInt8.random(in: 0...255) }
+            try await test.withProducer { producer in
+                for _ in 0..<8 {
+                    _ = try await producer.send([ProducerRecord(topic: test.topic, key: "key", value: noise)])
+                }
+            }
+            let consumer = try await test.consumer()
+            let kept = try await consumer.collect { $0.last?.offset == 7 }
+            let partition = TopicPartition(topic: test.topic, partition: 0)
+            #expect(kept.count < 8)
+            #expect(consumer.knownLag(behind: [partition: 0]) == [partition: Int64(kept.count)])
+            #expect(consumer.knownLag(behind: [partition: 7]) == [partition: 1])
+            #expect(consumer.knownLag(behind: [partition: 9]) == [partition: 0])
+            await consumer.close()
+        }
+    }
+
     @Test func `a topic that does not exist is named`() async throws {
         try await MockTest.run { test in
             // The mock cluster makes topics that are asked for, so an error stands in for a missing one.

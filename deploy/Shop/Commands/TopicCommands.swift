@@ -72,11 +72,13 @@ private struct LagRow {
 
     init(_ partitions: [TopicPartition: PartitionLag], _ stored: [TopicPartition: Int64]) {
         for (partition, group) in partitions {
-            let position = max(stored[partition] ?? 0, group.beginning)
             next += stored[partition] ?? 0
             committed += group.committed ?? 0
             end += group.end
-            lag += max(0, group.end - position)
+            lag +=
+                PartitionLag(
+                    committed: stored[partition], beginning: group.beginning, end: group.end
+                ).records
         }
     }
 }
