@@ -97,8 +97,8 @@ package actor KafkaConsumer {
     ///   - timeout: how long to wait for the first.
     /// - Returns: records, none if nothing came in time, or what the group decided meanwhile.
     /// - Throws: `.fatal`: close this consumer and make another. `.offsetOutOfRange`: its partition stands
-    ///   still until it is assigned a position that exists. `.unknownTopic`, `.authorization`: a person has to
-    ///   act; polling on would try again. `.closed`.
+    ///   still until it is assigned a position that exists. `.authorization`: a person has to act; polling on
+    ///   would try again. `.unknownTopic`: the same, unless it passes; see `find`. `.closed`.
     package func poll(max: Int, timeout: Duration) async throws(KafkaError) -> Poll {
         let answer = await withTaskCancellationHandler {
             let timeout = Task.isCancelled ? .zero : timeout
@@ -157,6 +157,17 @@ package actor KafkaConsumer {
                     PartitionLag(committed: position.value, beginning: low, end: high).records
             }
         }
+    }
+
+    /// Asks a broker whether a topic is there.
+    ///
+    /// - Throws: `.unknownTopic` if it isn't; `.transient` or another while a broker can't say; `.timedOut`, `.closed`.
+    package func find(topic: String, timeout: Duration) throws(KafkaError) {
+        guard !isClosed else { throw .closed }
+        guard let handle = rd_kafka_topic_new(client.pointer, topic, nil) else { throw .unknownTopic(topic) }
+        defer { rd_kafka_topic_destroy(handle) }
+        let found = try Metadata.read(client, topics: .one(SharedPointer(pointer: handle)), timeout: timeout)
+        if !found.contains(where: { $0.name == topic }) { throw .unknownTopic(topic) }
     }
 
     /// The offset of the oldest record that each partition still has, by its leader.

@@ -9,6 +9,12 @@ extension EventConsumer {
     /// How long brokers get to say where partitions begin or end; nothing is handled meanwhile.
     static var edgesLimit: Duration { .seconds(2) }
 
+    /// How long a topic has to be unknown before it is missing.
+    ///
+    /// A broker may lag behind the others, and librdkafka 2.0.2 takes a temporary error in one answer about a topic, such as
+    /// one without a leader, for its absence.
+    static var absenceLimit: Duration { .seconds(10) }
+
     /// - Throws: `BuildError` where only a person can help; else what ends this membership, to be joined again.
     func poll(
         _ consumer: KafkaConsumer, on cluster: KafkaCluster, _ offsets: ConsumerOffsets, _ claims: Claims
@@ -19,7 +25,10 @@ extension EventConsumer {
             // On a cluster that is another, nothing is to be concluded from what is missing.
             try await cluster.requireSame(as: consumer.clusterID(timeout: .seconds(5)))
             switch error {
-            case .authorization, .unknownTopic, .configuration:
+            case .authorization, .configuration:
+                throw BuildError(refusal: error)
+            case .unknownTopic(let topic):
+                guard try await staysUnknown(topic, to: consumer) else { throw error }
                 throw BuildError(refusal: error)
             case .offsetOutOfRange(let partition, _):
                 // By the time this is known, the end may have come past the position again: the beginning tells.
@@ -38,6 +47,25 @@ extension EventConsumer {
             case .fatal, .transient, .recordTooLarge, .queueFull, .timedOut, .closed, .other: throw error
             }
         }
+    }
+
+    /// Asks again about a topic that was said not to be there.
+    ///
+    /// - Throws: `KafkaError` for another answer, or none.
+    private func staysUnknown(_ topic: String, to consumer: KafkaConsumer) async throws -> Bool {
+        logger.warning("a topic can't be found, looking again", metadata: [LogKey.kafkaTopic: topic])
+        let deadline = ContinuousClock.now + Self.absenceLimit
+        while ContinuousClock.now < deadline {
+            await stop.sleep(.milliseconds(500))
+            guard !stop.isSet, !Task.isCancelled else { return false }
+            do {
+                try await consumer.find(topic: topic, timeout: .seconds(5))
+                return false
+            } catch KafkaError.unknownTopic {
+                continue
+            }
+        }
+        return true
     }
 
     /// Compares what was claimed with the ends of the partitions, and sets back what lies beyond.

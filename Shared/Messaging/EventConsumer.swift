@@ -29,7 +29,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
     private let policy: KafkaCluster.Policy
     private let relay: OutboxRelay
     let logger: Logger
-    private let stop = StopFlag()
+    let stop = StopFlag()
     private let assigned = Atomic(false)
     private let metrics: ConsumerMetrics
     /// Where the member that is in the group stands.

@@ -304,6 +304,30 @@ struct EventConsumerTests {
         }
     }
 
+    /// An answer about a topic that has no leader for a moment looks to librdkafka 2.0.2 like one that it is not there.
+    @Test func `a topic that can't be found for a moment doesn't end the run, one that isn't there does`()
+        async throws
+    {
+        try await MessagingHouse.with { house in
+            try await MockKafka.with(house) { kafka in
+                let topic = Topic.ordersCancelled.name
+                func isLookingAgain() -> Bool {
+                    house.log.lines.contains { $0.message.hasPrefix("a topic can't be found") }
+                }
+                try kafka.cluster.failTopic(topic, code: 5)
+                try await running(consumer(house, kafka, EffectHandler())) {
+                    try await eventually("it looks again") { isLookingAgain() }
+                    try kafka.cluster.failTopic(topic, code: 0)
+                    try await kafka.send([try OrderCancelled(by: "a").record])
+                    try await awaitEffects(1, house)
+                }
+                try kafka.cluster.failTopic(topic, code: 3)
+                let consumer = consumer(house, kafka, EffectHandler())
+                await #expect(throws: BuildError.self) { try await consumer.run() }
+            }
+        }
+    }
+
     @Test func `a database that doesn't fit the build ends the run`() async throws {
         try await MessagingHouse.with { house in
             try await MockKafka.with(house) { kafka in
