@@ -21,31 +21,50 @@ struct DeadLetter: Sendable {
         self.error = error.withoutNUL
     }
 
+    /// Where another record has its letter in that place, this has it leave, and is to be repeated.
     private static let insert = PostgresStatement(
         "dead_letter.insert",
         """
         INSERT INTO dead_letter (cluster_id, topic, partition, "offset", key, headers, value, error_class, error)
         SELECT $1, * FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::bytea[], $6::text[], $7::bytea[],
             $8::text[], $9::text[])
-        ON CONFLICT ON CONSTRAINT dead_letter_position DO NOTHING
-        RETURNING topic, partition, "offset"
+        ON CONFLICT ON CONSTRAINT dead_letter_position DO UPDATE SET cluster_id = NULL
+            WHERE (dead_letter.key, dead_letter.headers, dead_letter.value)
+                IS DISTINCT FROM (excluded.key, excluded.headers, excluded.value)
+        RETURNING topic, partition, "offset", cluster_id IS NULL
         """)
 
     /// Puts records aside.
+    ///
+    /// A topic that was deleted and made anew counts its offsets from 0 again, so a place alone does not tell a record. The
+    /// letter of a record that is no longer in its place stays, for people, and has no cluster.
     ///
     /// - Returns: those that were not there already, from before a rewind of the offsets.
     static func insert(
         _ letters: [DeadLetter], in transaction: PostgresTransaction
     ) async throws -> [DeadLetter] {
-        guard let first = letters.first else { return [] }
+        let (added, vacated) = try await place(letters, in: transaction)
+        return try await added + place(vacated, in: transaction).added
+    }
+
+    /// - Returns: those that got their place, and those whose place another record's letter has left for them.
+    private static func place(
+        _ letters: [DeadLetter], in transaction: PostgresTransaction
+    ) async throws -> (added: [DeadLetter], vacated: [DeadLetter]) {
+        guard let first = letters.first else { return ([], []) }
         let result = try await transaction.query(
             insert(
                 first.clusterID, letters.map(\.record.topic), letters.map(\.record.partition),
                 letters.map(\.record.offset), letters.map(\.record.key), letters.map(\.headersJSON),
                 letters.map(\.record.value), letters.map(\.errorClass), letters.map(\.error)))
-        let fresh = try Set(
-            result.map { try position($0.string(0), $0.int32(1), $0.int64(2)) })
-        return letters.filter { fresh.contains($0.record.position) }
+        var isVacated: [String: Bool] = [:]
+        for row in result {
+            isVacated[try position(row.string(0), row.int32(1), row.int64(2))] = try row.bool(3)
+        }
+        return (
+            letters.filter { isVacated[$0.record.position] == false },
+            letters.filter { isVacated[$0.record.position] == true }
+        )
     }
 
     /// The copy for people, on the service's dead letter topic.

@@ -77,3 +77,15 @@ package func outboxTicksInOrder(number: Int) -> Migration {
         number: number, name: "ticks in the order of transactions",
         sql: "CREATE INDEX outbox_tick_by_xmax ON outbox_tick (pg_snapshot_xmax(snapshot));")
 }
+
+/// Lets a dead letter leave its place when another record stands there.
+///
+/// - Parameter number: the migration's place in the service's list.
+package func deadLettersOutOfPlace(number: Int) -> Migration {
+    Migration(
+        number: number, name: "dead letters out of place",
+        sql: """
+            -- Null where the record is no longer on the cluster: its topic was deleted, or deleted and made anew.
+            ALTER TABLE dead_letter ALTER COLUMN cluster_id DROP NOT NULL;
+            """)
+}

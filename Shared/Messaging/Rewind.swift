@@ -65,6 +65,10 @@ package enum Rewind {
         WHERE cluster_id = $1 AND ($2::text[] IS NULL OR topic = ANY ($2))
         """)
 
+    private static let letters = PostgresStatement(
+        "dead_letter.leave",
+        "UPDATE dead_letter SET cluster_id = NULL WHERE cluster_id = $1 AND topic = ANY ($2)")
+
     /// Makes the service hear everything on this cluster again, from the oldest record kept; what it knows
     /// changes nothing.
     ///
@@ -78,6 +82,15 @@ package enum Rewind {
         cluster: String, topics: [String]? = nil, on connection: PostgresConnection
     ) async throws -> Int {
         try await connection.query(offsets(cluster, topics)).affectedRows
+    }
+
+    /// Has the service's dead letters leave their places in topics that were made anew: other records stand there now.
+    ///
+    /// - Parameter topics: by name; the letters themselves stay as they are.
+    package static func forgetRecords(
+        of topics: [String], cluster: String, on connection: PostgresConnection
+    ) async throws {
+        try await connection.query(letters(cluster, topics))
     }
 
     /// - Parameter time: publish again what was written after this moment; nil means all that is retained. What was never

@@ -41,6 +41,7 @@ struct MessagingHouse: Sendable {
                     outboxTicksInOrder(number: 3), outboxWithoutVacuum(number: 4, width: partition),
                     outboxTicksWhileNeeded(number: 5, width: partition),
                     outboxAfterRestore(number: 6, width: partition),
+                    deadLettersOutOfPlace(number: 7),
                 ])
                 try await house.withConnection { try await $0.run(tables) }
                 try await body(house)

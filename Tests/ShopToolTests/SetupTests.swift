@@ -1,5 +1,6 @@
 import Contracts
 import Kafka
+import Messaging
 import Observability
 import Postgres
 import Synchronization
@@ -42,6 +43,39 @@ import Testing
         let made = try await TopicSetup.makeMissing(replication: 1, with: admin)
         await admin.close()
         #expect(made.isEmpty)
+    }
+
+    @Test func `each service forgets what it knew by its place in topics that were not there`() async throws {
+        let server = try PostgresServer.fromEnvironment()
+        try await server.withDatabase { configuration in
+            let connection = try await PostgresConnection.connect(configuration, logger: RecordedLog().logger)
+            for service in Shop.services {
+                let migrator = Migrator(schema: service)
+                _ = try await migrator.apply(
+                    [messagingMigration, deadLettersOutOfPlace(number: 2)], on: connection)
+                try await connection.simple(
+                    """
+                    INSERT INTO \(service).consumer_offset SELECT 'cluster', topic, 0, 7, 1
+                    FROM unnest('{orders.created,orders.cancelled}'::text[]) AS topic;
+                    INSERT INTO \(service).dead_letter (cluster_id, topic, partition, "offset", headers, error_class, error)
+                    SELECT cluster_id, topic, partition, 3, '[]', 'test', 'test' FROM \(service).consumer_offset
+                    """, timeout: .seconds(5))
+            }
+            let shop = Shop(
+                settings: Settings(environment: ["DATABASE_URL": configuration.url], localFolder: nil),
+                console: Console { _, _ in })
+            try await TopicSetup.forget(["orders.created"], cluster: "cluster", shop)
+            for service in Shop.services {
+                let known = PostgresStatement.once(
+                    """
+                    SELECT topic || ' ' || next || ' ' || coalesce(letter.cluster_id, 'none')
+                    FROM \(service).consumer_offset JOIN \(service).dead_letter AS letter USING (topic) ORDER BY 1
+                    """)
+                let rows = try await connection.query(known()).map { try $0.string(0) }
+                #expect(rows == ["orders.cancelled 7 cluster", "orders.created 0 none"], "\(service)")
+            }
+            await connection.close()
+        }
     }
 
     @Test func `a password is set for a role that is made, or where it was asked for`() async throws {

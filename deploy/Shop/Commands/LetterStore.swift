@@ -21,6 +21,8 @@ struct Letter: Sendable {
     let note: String?
     let firstSeen: Timestamp
     let changedAt: Timestamp
+    /// Nil where the record is no longer in its place.
+    let clusterID: String?
 
     /// Everything about it, for people.
     var lines: [String] {
@@ -29,6 +31,7 @@ struct Letter: Sendable {
             ("offset", String(offset)), ("key", key.map(Letter.printable) ?? "none"),
             ("class", errorClass), ("error", error), ("attempts", String(attempts)),
             ("first seen", firstSeen.description), ("changed", changedAt.description),
+            ("cluster", clusterID ?? "none: the topic was made anew, and this record is gone from it"),
         ]
         if let note { fields.append(("reason", note)) }
         let pairs = (try? JSONDecoder().decode([[String]].self, from: Data(headers.utf8))) ?? []
@@ -57,7 +60,7 @@ struct Letter: Sendable {
 enum LetterStore {
     private static let columns = """
         id, state, topic, partition, "offset", key, headers, coalesce(octet_length(value), 0), error_class, error,
-            attempts, note, first_seen, changed_at
+            attempts, note, first_seen, changed_at, cluster_id
         """
 
     private static let list = PostgresStatement.once(
@@ -116,9 +119,9 @@ extension Letter {
         self.init(
             id: LetterID(service: service, number: try row.int64(0)), state: try row.string(1),
             topic: try row.string(2), partition: try row.int32(3), offset: try row.int64(4),
-            key: try row.optionalBytes(5), headers: try row.string(6), value: try row.optionalBytes(14),
+            key: try row.optionalBytes(5), headers: try row.string(6), value: try row.optionalBytes(15),
             bytes: try row.int32(7), errorClass: try row.string(8), error: try row.string(9),
             attempts: try row.int32(10), note: try row.optionalString(11), firstSeen: try row.timestamp(12),
-            changedAt: try row.timestamp(13))
+            changedAt: try row.timestamp(13), clusterID: try row.optionalString(14))
     }
 }

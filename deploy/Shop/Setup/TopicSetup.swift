@@ -28,12 +28,18 @@ enum TopicSetup {
                 try await makeMissing(replication: replication, with: admin)
             )
         }
-        for service in Shop.services where !made.isEmpty {
+        if !made.isEmpty { try await forget(made, cluster: cluster, shop) }
+        return (cluster, made)
+    }
+
+    /// Has the services forget what they knew by its place in other topics of these names.
+    static func forget(_ topics: [String], cluster: String, _ shop: Shop) async throws {
+        for service in Shop.services {
             try await shop.withDatabase(schema: service) {
-                _ = try await Rewind.rewindOffsets(cluster: cluster, topics: made, on: $0)
+                _ = try await Rewind.rewindOffsets(cluster: cluster, topics: topics, on: $0)
+                try await Rewind.forgetRecords(of: topics, cluster: cluster, on: $0)
             }
         }
-        return (cluster, made)
     }
 
     /// - Returns: the names of the topics that were not there before.

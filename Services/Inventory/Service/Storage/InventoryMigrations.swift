@@ -65,4 +65,5 @@ let inventoryMigrations: [Migration] = [
             CREATE INDEX restock_by_age ON restock (created_at);
             """),
     outboxAfterRestore(number: 8),
+    deadLettersOutOfPlace(number: 9),
 ]

@@ -45,4 +45,5 @@ let notificationMigrations: [Migration] = [
             ALTER TABLE message ADD COLUMN refusals integer NOT NULL DEFAULT 0;
             """),
     outboxAfterRestore(number: 8),
+    deadLettersOutOfPlace(number: 9),
 ]

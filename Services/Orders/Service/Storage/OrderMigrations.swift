@@ -77,4 +77,5 @@ let orderMigrations: [Migration] = [
             CREATE INDEX idempotency_key_by_age ON idempotency_key (created_at);
             """),
     outboxAfterRestore(number: 9),
+    deadLettersOutOfPlace(number: 10),
 ]

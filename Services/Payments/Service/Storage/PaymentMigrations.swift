@@ -81,4 +81,5 @@ let paymentMigrations: [Migration] = [
     outboxWithoutVacuum(number: 5),
     outboxTicksWhileNeeded(number: 6),
     outboxAfterRestore(number: 7),
+    deadLettersOutOfPlace(number: 8),
 ]

@@ -45,4 +45,5 @@ let salesMigrations: [Migration] = [
     outboxWithoutVacuum(number: 5),
     outboxTicksWhileNeeded(number: 6),
     outboxAfterRestore(number: 7),
+    deadLettersOutOfPlace(number: 8),
 ]
