@@ -89,3 +89,15 @@ package func deadLettersOutOfPlace(number: Int) -> Migration {
             ALTER TABLE dead_letter ALTER COLUMN cluster_id DROP NOT NULL;
             """)
 }
+
+/// Lets a service look every second for the dead letters to try again, without reading those that nobody marked.
+///
+/// - Parameter number: the migration's place in the service's list.
+package func deadLettersToRetry(number: Int) -> Migration {
+    Migration(
+        number: number, name: "dead letters to retry",
+        sql: """
+            -- Partial, so that it is the smallest whatever the statistics say of the states, and empty as a rule.
+            CREATE INDEX dead_letter_retry ON dead_letter (id) WHERE state = 'retry';
+            """)
+}

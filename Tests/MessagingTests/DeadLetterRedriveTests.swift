@@ -82,6 +82,52 @@ struct DeadLetterRedriveTests {
         }
     }
 
+    /// Every instance asks each second, for as long as the shop runs.
+    @Test(arguments: [false, true])
+    func `it reads none of those that are done with, however many there are`(analyzed: Bool) async throws {
+        try await MessagingHouse.with { house in
+            // One connection, so that it is the one whose statistics are asked for.
+            var database = house.database.asOfService
+            database.maxConnections = 1
+            let pool = PostgresPool(configuration: database, logger: house.log.logger)
+            func round() async throws -> Int64 {
+                let before = try await rowsRead(pool)
+                try await DeadLetterRedrive(handler: EffectHandler(), pool: pool, logger: house.log.logger) {
+                    $0.afterCommit?()
+                }.run()
+                return try await rowsRead(pool) - before
+            }
+            // The plan is made now, and kept.
+            #expect(try await round() == 0)
+            try await house.run(
+                """
+                INSERT INTO dead_letter (cluster_id, topic, partition, "offset", headers, error_class, error, state)
+                SELECT 'cluster', 'orders.created', 1, number, '[]', 'test', 'test', 'retry'
+                FROM generate_series(1, 200000) AS number
+                """)
+            // Statistics may be of a moment when all were marked.
+            if analyzed { try await house.run("ANALYZE dead_letter") }
+            try await house.run("UPDATE dead_letter SET state = 'discarded'")
+            #expect(try await round() == 0)
+            try await house.run("UPDATE dead_letter SET state = 'retry' WHERE \"offset\" = 100000")
+            let read = try await round()
+            #expect((1..<10).contains(read), "the one that is marked: \(read)")
+            #expect(
+                try await house.strings("SELECT \"offset\"::text FROM dead_letter WHERE attempts = 2")
+                    == ["100000"])
+            await pool.close()
+        }
+    }
+
+    /// Of the table, in all that the pool's connections have done until now.
+    private func rowsRead(_ pool: PostgresPool) async throws -> Int64 {
+        try await pool.query(PostgresStatement.once("SELECT pg_stat_force_next_flush()")())
+        let sql = """
+            SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relid = 'dead_letter'::regclass
+            """
+        return try await pool.query(PostgresStatement.once(sql)())[0].int64(0)
+    }
+
     /// What a header holds comes back as it was, a backslash before `u0000` included.
     @Test func `the record that is tried again is the one that came`() async throws {
         try await MessagingHouse.with { house in

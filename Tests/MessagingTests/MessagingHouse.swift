@@ -42,6 +42,7 @@ struct MessagingHouse: Sendable {
                     outboxTicksWhileNeeded(number: 5, width: partition),
                     outboxAfterRestore(number: 6, width: partition),
                     deadLettersOutOfPlace(number: 7),
+                    deadLettersToRetry(number: 8),
                 ])
                 try await house.withConnection { try await $0.run(tables) }
                 try await body(house)

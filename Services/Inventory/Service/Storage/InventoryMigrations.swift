@@ -66,4 +66,5 @@ let inventoryMigrations: [Migration] = [
             """),
     outboxAfterRestore(number: 8),
     deadLettersOutOfPlace(number: 9),
+    deadLettersToRetry(number: 10),
 ]

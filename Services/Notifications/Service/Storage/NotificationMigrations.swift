@@ -46,4 +46,5 @@ let notificationMigrations: [Migration] = [
             """),
     outboxAfterRestore(number: 8),
     deadLettersOutOfPlace(number: 9),
+    deadLettersToRetry(number: 10),
 ]

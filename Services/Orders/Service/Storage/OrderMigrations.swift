@@ -78,4 +78,5 @@ let orderMigrations: [Migration] = [
             """),
     outboxAfterRestore(number: 9),
     deadLettersOutOfPlace(number: 10),
+    deadLettersToRetry(number: 11),
 ]

@@ -82,4 +82,5 @@ let paymentMigrations: [Migration] = [
     outboxTicksWhileNeeded(number: 6),
     outboxAfterRestore(number: 7),
     deadLettersOutOfPlace(number: 8),
+    deadLettersToRetry(number: 9),
 ]

@@ -46,4 +46,5 @@ let salesMigrations: [Migration] = [
     outboxTicksWhileNeeded(number: 6),
     outboxAfterRestore(number: 7),
     deadLettersOutOfPlace(number: 8),
+    deadLettersToRetry(number: 9),
 ]
