@@ -106,7 +106,7 @@ final class MailWorker: Sendable {
             guard let failure = await attempt(mail, by: transport) else { return try await markSent(mail) }
             let refusals = mail.refusals + (failure.isNever ? 1 : 0)
             if Self.isFinal(failure, refusals: refusals) {
-                try await MailStore.refuse(mail, in: pool)
+                try await MailStore.refuse(mail, at: .now(), in: pool)
                 logger.error("mail given up", metadata: metadata(mail, failure))
             } else {
                 let next = time.advanced(by: Self.wait(after: mail.attempt))

@@ -18,19 +18,28 @@ struct PendingMail: Sendable {
 }
 
 /// Rows of `message` that wait for the mail server.
+///
+/// Of an order only the oldest pending one is ever leased, so its customer hears things in the order they happened. The
+/// others are due no sooner than it: one that was due and had to wait would stand at the head of the index, where each
+/// lease walks over it, and after an outage there are as many of those as orders. So whoever puts off the oldest puts
+/// off all, what is written later waits for those before it (`MessageStore.insert`), and whoever is done with the oldest
+/// calls the others. All of them hold the order's lock. Only while a mail is on its way may the next be due.
+///
+/// Rows of one order are asked for by `NOT IN ('sent', 'refused')`, which says the same as `= 'pending'` and can't be
+/// answered by the index of pending rows: on statistics from before an outage that looks empty, and is read whole.
 enum MailStore {
     /// Takes over what is due, $2 of them, until $3: who crashes with a lease leaves it to the next after that time.
     ///
-    /// SKIP LOCKED lets two instances share the work and would mix up the order of messages; but of an order only the
-    /// oldest pending one is ever due, so its customer hears things in the order they happened.
+    /// SKIP LOCKED lets two instances share the work. The oldest of an order is found by a subquery that yields a value,
+    /// since a NOT EXISTS may be planned as a join with all that is pending.
     private static let lease = PostgresStatement(
         "mail.lease",
         """
         WITH due AS MATERIALIZED (
             SELECT order_id, kind FROM message
-            WHERE status = 'pending' AND next_attempt_at <= $1 AND NOT EXISTS (
-                SELECT FROM message AS earlier WHERE earlier.order_id = message.order_id
-                    AND earlier.status = 'pending' AND earlier.version < message.version)
+            WHERE status = 'pending' AND next_attempt_at <= $1 AND version = (
+                SELECT min(one.version) FROM message AS one
+                WHERE one.order_id = message.order_id AND one.status NOT IN ('sent', 'refused'))
             ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
         UPDATE message SET attempts = attempts + 1, next_attempt_at = $3
         FROM due WHERE message.order_id = due.order_id AND message.kind = due.kind
@@ -38,22 +47,29 @@ enum MailStore {
             refusals
         """)
 
-    private static let sent = PostgresStatement(
-        "mail.sent",
-        """
-        UPDATE message SET status = 'sent', sent_at = $3 WHERE order_id = $1 AND kind = $2 AND status = 'pending'
-        """)
-
     private static let postpone = PostgresStatement(
         "mail.postpone",
         """
-        UPDATE message SET next_attempt_at = $3, refusals = $4
-        WHERE order_id = $1 AND kind = $2 AND status = 'pending'
+        WITH oldest AS (
+            UPDATE message SET next_attempt_at = $3, refusals = $4
+            WHERE order_id = $1 AND kind = $2 AND status NOT IN ('sent', 'refused') RETURNING order_id, version)
+        UPDATE message SET next_attempt_at = $3 FROM oldest
+        WHERE message.order_id = oldest.order_id AND message.version > oldest.version
+            AND status NOT IN ('sent', 'refused')
         """)
 
-    private static let refuse = PostgresStatement(
-        "mail.refuse",
-        "UPDATE message SET status = 'refused' WHERE order_id = $1 AND kind = $2 AND status = 'pending'")
+    private static let end = PostgresStatement(
+        "mail.end",
+        """
+        WITH oldest AS (
+            UPDATE message SET status = $3, sent_at = CASE WHEN $3 = 'sent' THEN $4::timestamptz END
+            WHERE order_id = $1 AND kind = $2 AND status NOT IN ('sent', 'refused') RETURNING order_id, version
+        ), called AS (
+            UPDATE message SET next_attempt_at = $4 FROM oldest
+            WHERE message.order_id = oldest.order_id AND message.version > oldest.version
+                AND status NOT IN ('sent', 'refused') AND next_attempt_at > $4)
+        SELECT FROM oldest
+        """)
 
     /// Leases up to `limit` mails that are due at `time`.
     static func lease(
@@ -62,24 +78,30 @@ enum MailStore {
         try await pool.query(lease(time, Int64(limit), end)).map(PendingMail.init(row:))
     }
 
-    /// Says that a mail is out; false if another instance, whose lease came later, said so before.
+    /// Says that a mail is out, and calls the next; false if another instance, whose lease came later, did so before.
     static func markSent(
         _ mail: PendingMail, at time: Timestamp, in transaction: PostgresTransaction
     ) async throws -> Bool {
-        try await transaction.query(sent(mail.orderID, mail.kind.rawValue, time)).affectedRows == 1
+        try await transaction.pipeline([
+            MessageStore.lock([mail.orderID]), end(mail.orderID, mail.kind.rawValue, "sent", time),
+        ])[1].affectedRows == 1
     }
 
-    /// Gives the lease back: not before `time`, and with so many refusals by now.
+    /// Gives the lease back: not before `time`, nor any later mail of the order, and with so many refusals by now.
     static func postpone(
         _ mail: PendingMail, until time: Timestamp, refusals: Int, in pool: PostgresPool
     ) async throws {
-        try await pool.query(
-            postpone(mail.orderID, mail.kind.rawValue, time, Int32(clamping: refusals)))
+        try await pool.pipeline([
+            MessageStore.lock([mail.orderID]),
+            postpone(mail.orderID, mail.kind.rawValue, time, Int32(clamping: refusals)),
+        ])
     }
 
-    /// Gives up on a mail that no server will take.
-    static func refuse(_ mail: PendingMail, in pool: PostgresPool) async throws {
-        try await pool.query(refuse(mail.orderID, mail.kind.rawValue))
+    /// Gives up on a mail that no server will take, and calls the next.
+    static func refuse(_ mail: PendingMail, at time: Timestamp, in pool: PostgresPool) async throws {
+        try await pool.pipeline([
+            MessageStore.lock([mail.orderID]), end(mail.orderID, mail.kind.rawValue, "refused", time),
+        ])
     }
 }
 

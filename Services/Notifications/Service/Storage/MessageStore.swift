@@ -18,7 +18,8 @@ struct NewMessage: Sendable {
 ///
 /// Those on their way by mail are in `MailStore`.
 enum MessageStore {
-    private static let lock = PostgresStatement(
+    /// Holds orders until the transaction ends; given in the order of their ids, so that two never wait for each other.
+    static let lock = PostgresStatement(
         "message.lock",
         "SELECT pg_advisory_xact_lock(uuid_hash_extended(id, 0)) FROM unnest($1::uuid[]) AS id")
 
@@ -28,14 +29,18 @@ enum MessageStore {
     /// Without ON CONFLICT on purpose.
     ///
     /// Should another transaction have told one of them since we looked, the violation undoes this one, and the batch
-    /// is decided again by what is there then.
+    /// is decided again by what is there then. A mail is due no sooner than those of its order before it; see
+    /// `MailStore`, also for NOT IN.
     private static let insert = PostgresStatement(
         "message.insert",
         """
         INSERT INTO message (order_id, kind, customer_id, email, text, status, version, next_attempt_at,
             created_at, sent_at)
         SELECT order_id, kind, customer_id, email, text, CASE WHEN by_mail THEN 'pending' ELSE 'sent' END, version,
-            CASE WHEN by_mail THEN $8::timestamptz END, $8, CASE WHEN NOT by_mail THEN $8::timestamptz END
+            CASE WHEN by_mail THEN greatest($8::timestamptz, (
+                SELECT max(earlier.next_attempt_at) FROM message AS earlier
+                WHERE earlier.order_id = new.order_id AND earlier.status NOT IN ('sent', 'refused'))) END,
+            $8, CASE WHEN NOT by_mail THEN $8::timestamptz END
         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[],
             $7::bigint[])
             AS new (order_id, kind, customer_id, email, text, by_mail, version)

@@ -47,4 +47,15 @@ let notificationMigrations: [Migration] = [
     outboxAfterRestore(number: 8),
     deadLettersOutOfPlace(number: 9),
     deadLettersToRetry(number: 10),
+    Migration(
+        number: 11, name: "mails wait in line",
+        sql: """
+            -- A mail is due no sooner than those of its order before it. What an outage has piled up before this build
+            -- would keep it from ever coming to an end.
+            UPDATE message SET next_attempt_at = earlier.next_attempt_at
+            FROM message AS earlier
+            WHERE message.status = 'pending' AND earlier.order_id = message.order_id
+                AND earlier.status NOT IN ('sent', 'refused') AND earlier.version < message.version
+                AND earlier.next_attempt_at > message.next_attempt_at;
+            """),
 ]

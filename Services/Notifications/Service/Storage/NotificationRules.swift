@@ -25,9 +25,7 @@ let notificationRules: [ReconcilerRule] = [
         "S6", says: "no mail is overdue for a quarter of an hour",
         sql: """
             SELECT order_id::text, format('the mail %s is due since %s', kind, next_attempt_at) FROM message
-            WHERE status = 'pending' AND next_attempt_at < now() - interval '15 minutes' AND NOT EXISTS (
-                SELECT FROM message AS earlier WHERE earlier.order_id = message.order_id
-                    AND earlier.status = 'pending' AND earlier.version < message.version)
+            WHERE status = 'pending' AND next_attempt_at < now() - interval '15 minutes'
             ORDER BY next_attempt_at LIMIT \(Reconciler.pageSize)
             """),
 ]
