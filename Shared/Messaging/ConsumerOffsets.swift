@@ -67,7 +67,8 @@ struct ConsumerOffsets: Sendable {
         }
     }
 
-    /// Moves the offsets to `next`, which may be back, as the first write of `transaction`, so that the fence stands before any effect.
+    /// Moves the offsets to `next`, which may be back, as the first write of `transaction`, so that the fence stands before
+    /// any effect.
     ///
     /// - Throws: at the next round trip, `FencedError` where another member has claimed a partition meanwhile.
     func move(
