@@ -38,9 +38,13 @@ package enum Rewind {
             AND system_id <> (SELECT system_identifier::text FROM pg_control_system())
         """)
 
+    /// All of them where there are rows of another server: they get other numbers.
     private static let foreignTicks = PostgresStatement(
         "outbox_tick.forget_foreign",
-        "DELETE FROM outbox_tick WHERE pg_snapshot_xmax(snapshot) > pg_snapshot_xmax(pg_current_snapshot())")
+        """
+        DELETE FROM outbox_tick WHERE pg_snapshot_xmax(snapshot) > pg_snapshot_xmax(pg_current_snapshot())
+            OR EXISTS (SELECT FROM outbox WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()))
+        """)
 
     /// Gives rows that a dump brought from a server which was further numbers of this one.
     ///
@@ -56,6 +60,22 @@ package enum Rewind {
             WHERE EXISTS (SELECT FROM outbox WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()))
         ) AS old
         WHERE outbox.xid = old.xid AND outbox.seq = old.seq
+        """)
+
+    /// The ticks that rows with new numbers would have had, so that the relay takes them second by second, and can go on
+    /// in the midst of them.
+    ///
+    /// None for a transaction that one still under way comes before: a cursor would pass over what that writes.
+    private static let ticks = PostgresStatement(
+        "outbox_tick.make",
+        """
+        INSERT INTO outbox_tick (at, snapshot)
+        SELECT DISTINCT ON (at) at, format('%1$s:%1$s:', next)::pg_snapshot FROM (
+            SELECT date_trunc('second', max(max(occurred_at)) OVER (ORDER BY xid)) + interval '1 second' AS at,
+                xid::text::bigint + 1 AS next
+            FROM outbox WHERE xid < pg_snapshot_xmin(pg_current_snapshot()) GROUP BY xid
+        ) AS done
+        WHERE NOT EXISTS (SELECT FROM outbox_tick) ORDER BY at, next DESC
         """)
 
     private static let offsets = PostgresStatement(
@@ -99,10 +119,11 @@ package enum Rewind {
     package static func rewind(
         cluster: String, to time: Timestamp?, on connection: PostgresConnection
     ) async throws -> String {
-        // Each by itself is safe to repeat.
-        for statement in [OutboxRetention.extend(), foreignCursors(cluster), foreignTicks(), renumber()] {
+        // Each by itself is safe to repeat; new numbers and their ticks come together.
+        for statement in [OutboxRetention.extend(), foreignCursors(cluster)] {
             try await connection.query(statement)
         }
+        try await connection.pipeline([foreignTicks(), renumber(), ticks()])
         let result = try await connection.query(toStart(cluster, time))
         guard let row = result.first else { return "" }
         return try row.string(0)
