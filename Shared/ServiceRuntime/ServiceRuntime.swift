@@ -13,7 +13,9 @@ package enum ServiceRuntime {
         let code = await execute(
             service, arguments: arguments, environment: ProcessInfo.processInfo.environment,
             signals: { Signals.stream() }, output: write)
-        exit(code)
+        // Without what `exit` would still have libraries do: OpenSSL takes apart what threads of connections that are just
+        // ending use. All that was said is written.
+        _exit(code)
     }
 
     /// The same as a function: what it says goes to `output`, the exit code is returned.

@@ -1,11 +1,9 @@
-import Glibc
-
 @main enum Main {
     static func main() async {
         let console = Console.standard
         let words = Array(CommandLine.arguments.dropFirst())
         let code = await run(words, Shop(settings: .process, console: console))
-        exit(code.rawValue)
+        code.end()
     }
 
     /// Does what the words ask for; never throws, as every error has its line here.

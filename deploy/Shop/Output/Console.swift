@@ -12,7 +12,7 @@ struct Console: Sendable {
     static let standard = Console { text, isError in
         guard let code = write(text, to: isError ? STDERR_FILENO : STDOUT_FILENO), !isError else { return }
         _ = write("shop: the answer can't be written: \(String(cString: strerror(code)))", to: STDERR_FILENO)
-        exit(ExitCode.failure.rawValue)
+        ExitCode.failure.end()
     }
 
     /// Writes a line.
