@@ -1,15 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # What deploy/bench measures with: SQL, processor time, memory, bytes on disk, and wrk. Sourced.
 
-# as_administrator PROGRAM DATABASE [WORD...]: runs one of Postgres's programs. The password is no word of its command,
-# since everybody on the machine may read those.
-as_administrator() {
-    local program=$1 address
-    address=postgres://shop@127.0.0.1:$(< "$state/run/postgres.port")/$2
-    shift 2
-    PGPASSWORD=$(secret shop) "$(postgres_bin)/$program" "$@" "$address"
-}
-
 # sql QUERY [DATABASE]: prints what the administrator gets, columns separated by a space.
 sql() { as_administrator psql "${2:-shop}" -XAtq -F ' ' -v ON_ERROR_STOP=1 -c "$1"; }
 

@@ -49,7 +49,7 @@ postgres_create() {
 # postgres_start [SETTING...]: starts the cluster, made first where there is none, and in it the database `shop`;
 # sets DATABASE_URL, the administrator's. The sizes leave room for what else the machine does.
 postgres_start() {
-    local data bin memory disk setting settings=() address=postgres://shop@127.0.0.1:$POSTGRES_PORT
+    local data bin memory disk setting settings=()
     unprivileged
     data=$(postgres_folder)
     [[ -s $data/PG_VERSION ]] || postgres_create "$data"
@@ -67,9 +67,8 @@ postgres_start() {
     await postgres 60 "$bin/pg_isready" -q -h 127.0.0.1 -p "$POSTGRES_PORT"
     printf '%s' "$POSTGRES_PORT" > "$state/run/postgres.port"
     postgres_address
-    # Not DATABASE_URL: everybody on the machine may read the words of a command.
-    PGPASSWORD=$(secret shop) "$bin/psql" -Xqc '' "$address/shop" 2> /dev/null ||
-        PGPASSWORD=$(secret shop) "$bin/psql" -Xqc 'CREATE DATABASE shop' "$address/postgres" ||
+    as_administrator psql shop -Xqc '' 2> /dev/null ||
+        as_administrator psql postgres -Xqc 'CREATE DATABASE shop' ||
         fail "the cluster in $data does not let its own administrator in"
 }
 
@@ -83,6 +82,15 @@ postgres_gone() {
         sleep 0.1
     done
     sleep 0.3
+}
+
+# as_administrator PROGRAM DATABASE [WORD...]: runs one of Postgres's programs. The password is no word of its command,
+# since everybody on the machine may read those.
+as_administrator() {
+    local program=$1 address
+    address=postgres://shop@127.0.0.1:$(< "$state/run/postgres.port")/$2
+    shift 2
+    PGPASSWORD=$(secret shop) "$(postgres_bin)/$program" "$@" "$address"
 }
 
 # postgres_address: sets DATABASE_URL for the running cluster.
