@@ -7,6 +7,10 @@ import Postgres
 ///
 /// A lease only spares the gateway a second asking. Correctness comes from the key: asked twice, it answers
 /// the same.
+///
+/// The table is empty whenever Postgres counts its rows, and thousands are in it a moment later. So no statement here joins
+/// it by its key: for a table of one row the planner compares each with each. They come to a row by the place where it was
+/// locked, or by a key at a time.
 enum GatewayCallStore {
     private static let insert = PostgresStatement(
         "gateway_call.insert",
@@ -17,25 +21,21 @@ enum GatewayCallStore {
         ON CONFLICT DO NOTHING
         """)
 
-    private static let delete = PostgresStatement(
-        "gateway_call.delete",
-        """
-        DELETE FROM gateway_call USING unnest($1::uuid[], $2::text[]) AS answered (order_id, kind)
-        WHERE gateway_call.order_id = answered.order_id AND gateway_call.kind = answered.kind
-        """)
+    static let delete = PostgresStatement(
+        "gateway_call.delete", "DELETE FROM gateway_call WHERE order_id = ANY ($1::uuid[]) AND kind = $2")
 
     /// The oldest orders first, as their ids sort by time.
     ///
     /// Skipping what others have locked is right: another instance takes it, or its answer is being written.
-    private static let take = PostgresStatement(
+    static let take = PostgresStatement(
         "gateway_call.take",
         """
         WITH expired AS (
-            SELECT order_id, kind FROM gateway_call WHERE leased_until <= now()
+            SELECT ctid AS place FROM gateway_call WHERE leased_until <= now()
             ORDER BY order_id, kind LIMIT $1 FOR UPDATE SKIP LOCKED
         ), taken AS (
             UPDATE gateway_call SET leased_until = now() + make_interval(secs => $2::bigint / 1000.0)
-            FROM expired WHERE gateway_call.order_id = expired.order_id AND gateway_call.kind = expired.kind
+            FROM expired WHERE gateway_call.ctid = expired.place
             RETURNING gateway_call.order_id, gateway_call.kind, cause_id, traceparent
         )
         SELECT order_id, kind, cause_id, traceparent, amount, currency, token
@@ -43,19 +43,21 @@ enum GatewayCallStore {
         """)
 
     /// Never waits for the transaction that deletes a row, so the two can't wait for each other.
-    private static let renew = PostgresStatement(
+    static let renew = PostgresStatement(
         "gateway_call.renew",
         """
         WITH held AS (
-            SELECT order_id, kind, asked.attempts
-            FROM gateway_call
-            JOIN unnest($1::uuid[], $2::text[], $3::integer[]) AS asked (order_id, kind, attempts)
-                USING (order_id, kind)
-            FOR UPDATE OF gateway_call SKIP LOCKED
+            SELECT place, attempts
+            FROM unnest($1::uuid[], $2::text[], $3::integer[]) AS asked (order_id, kind, attempts),
+            LATERAL (
+                SELECT ctid AS place FROM gateway_call
+                WHERE gateway_call.order_id = asked.order_id AND gateway_call.kind = asked.kind
+                FOR UPDATE SKIP LOCKED
+            ) AS locked
         )
         UPDATE gateway_call SET attempts = held.attempts,
             leased_until = now() + make_interval(secs => $4::bigint / 1000.0)
-        FROM held WHERE gateway_call.order_id = held.order_id AND gateway_call.kind = held.kind
+        FROM held WHERE gateway_call.ctid = held.place
         """)
 
     /// Writes down the intent to make `calls`, leased to this process for `lease`.
@@ -70,9 +72,9 @@ enum GatewayCallStore {
     }
 
     static func delete(_ calls: [OutstandingCall.ID], in transaction: PostgresTransaction) {
-        guard !calls.isEmpty else { return }
-        let sorted = calls.sorted()
-        transaction.enqueue(delete(sorted.map(\.orderID), sorted.map(\.kind.rawValue)))
+        for (kind, calls) in Dictionary(grouping: calls, by: \.kind) {
+            transaction.enqueue(delete(calls.map(\.orderID), kind.rawValue))
+        }
     }
 
     /// Takes over calls whose lease ran out: those of a process that died, and those this one had no room
