@@ -1,5 +1,4 @@
 import Contracts
-import FoundationEssentials
 import Kernel
 import Messaging
 import OrdersDomain
@@ -98,17 +97,16 @@ struct OrderPlacement: Sendable {
             let lines = priced.lines.map {
                 OrderCreated.Line(sku: $0.sku, quantity: $0.quantity, unitPrice: $0.unitPrice)
             }
+            let created = try OutgoingEvent(
+                OrderCreated(
+                    orderId: request.id, customerId: request.draft.customerId, email: request.draft.email,
+                    lines: lines, total: priced.total, paymentToken: request.draft.paymentToken),
+                version: 1, cause: nil, traceparent: request.traceparent, at: now)
             let order = OrderStore.Placed(
-                id: request.id, draft: request.draft, priced: priced,
-                lines: String(decoding: try JSONEncoder().encode(lines), as: UTF8.self),
+                id: request.id, draft: request.draft, priced: priced, created: created.payload,
                 createdAt: now, deadline: deadline)
-            let created = OrderCreated(
-                orderId: request.id, customerId: request.draft.customerId, email: request.draft.email,
-                lines: lines,
-                total: priced.total, paymentToken: request.draft.paymentToken)
             placed.append(order)
-            events.append(
-                try OutgoingEvent(created, version: 1, cause: nil, traceparent: request.traceparent, at: now))
+            events.append(created)
             answers.append(.placed(OrderView(placed: order, lines: lines)))
         }
 

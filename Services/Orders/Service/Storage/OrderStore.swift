@@ -23,10 +23,11 @@ enum OrderStore {
         """
         INSERT INTO orders
             (id, customer_id, email, lines, total_amount, currency, created_at, updated_at, deadline)
-        SELECT id, customer_id, email, lines::jsonb, total_amount, currency, created_at, created_at, deadline
+        SELECT id, customer_id, email, created::jsonb -> 'lines', total_amount, currency, created_at, created_at,
+            deadline
         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::timestamptz[],
             $8::timestamptz[])
-            AS placed (id, customer_id, email, lines, total_amount, currency, created_at, deadline)
+            AS placed (id, customer_id, email, created, total_amount, currency, created_at, deadline)
         """)
 
     private static let lock = PostgresStatement(
@@ -66,8 +67,8 @@ enum OrderStore {
         let id: Identifier
         let draft: OrderDraft
         let priced: PricedOrder
-        /// The priced lines as JSON.
-        let lines: String
+        /// The JSON of its `orders.created`, of which the row keeps the priced lines.
+        let created: String
         let createdAt: Timestamp
         let deadline: Timestamp
     }
@@ -77,7 +78,7 @@ enum OrderStore {
         transaction.enqueue(
             insert(
                 orders.map(\.id), orders.map(\.draft.customerId), orders.map(\.draft.email),
-                orders.map(\.lines),
+                orders.map(\.created),
                 orders.map(\.priced.total.amount), orders.map(\.priced.total.currency.code),
                 orders.map(\.createdAt), orders.map(\.deadline)))
     }
