@@ -11,7 +11,7 @@ package struct HTTPServerConfiguration: Sendable {
     /// one ends.
     ///
     /// Where seven of eight places are taken, those that have been idle for longest are closed.
-    package var connectionsMax = 2048
+    package var connectionsMax = 6144
     /// From one address; 0 is no limit, which is right behind a proxy.
     package var connectionsPerAddressMax = 0
     /// What the headers of one request may take (431 beyond), and the buffer its body comes through.
@@ -34,10 +34,10 @@ package struct HTTPServerConfiguration: Sendable {
     /// Requests that change something and are being handled; beyond, new ones are refused with 503.
     ///
     /// Reading has half as many places beside (see `Route.Importance`).
-    package var requestsInFlightMax = 1024
+    package var requestsInFlightMax = 3072
     /// Requests that only wait, which don't count as being handled; beyond, the one that has waited longest is answered
     /// as if its time were up (see `HTTPRequest.beginWait`).
-    package var requestsWaitingMax = 1024
+    package var requestsWaitingMax = 3072
     /// What a handler has to answer, and again once it only waits, on top of the wait; then it is cancelled, and the
     /// client gets 503.
     package var handlerDeadline: Duration = .seconds(15)

@@ -10,7 +10,7 @@ extension SystemTests {
         private let shop: RunningShop
 
         /// `mem_limit` of a service in docker-compose.yml, in bytes.
-        private static let memoryMax = 128 << 20
+        private static let memoryMax = 256 << 20
 
         init() throws { shop = try .current }
 

@@ -17,7 +17,7 @@ final class GatewayWorker: Sendable {
     /// that new orders can't starve those that were left over.
     static let offeredMax = 3072
     /// Answers in one transaction.
-    static let answersMax = 256
+    static let answersMax = 1024
 
     /// How long a call is spared by other instances after it was taken or renewed.
     let lease: Duration

@@ -9,7 +9,8 @@ enum PaymentKeys {
         "GATEWAY_TIMEOUT_SECONDS", default: 1, in: 0.01...60,
         "how long a call waits for the gateway's answer before it is made again")
     static let gatewayCallsMax = ConfigurationKey.integer(
-        "GATEWAY_CALLS_MAX", default: 256, in: 1...2048, "calls to the gateway that are out at once, at most")
+        "GATEWAY_CALLS_MAX", default: 1024, in: 1...2048, "calls to the gateway that are out at once, at most"
+    )
     static let sandboxSlowness = ConfigurationKey.seconds(
         "SANDBOX_SLOW_SECONDS", default: 2, in: 0...60, "how long the sandbox takes to answer `tok_slow`")
 

@@ -11,7 +11,7 @@ import Postgres
 /// answer for ever.
 final class SandboxGateway: PaymentGateway {
     static let schema = "gateway"
-    private static let batchMax = 256
+    private static let batchMax = 1024
     private static let waitingMax = 8192
 
     private let captures: GroupCommit<CaptureRequest, Result<SandboxCharge, GatewayError>>
