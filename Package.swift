@@ -87,12 +87,14 @@ let package = Package(
         shared("Messaging", ["Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
         shared("HTTP", ["CMicroHTTPD", "Kernel", "Observability"]),
         shared("Curl", ["CCurl", "BlockingIO", "Kernel"]),
-        shared("ServiceRuntime", ["CSystem", "HTTP", "Kafka", "Messaging", "Observability", "Postgres"]),
+        shared(
+            "ServiceRuntime",
+            ["BlockingIO", "CSystem", "HTTP", "Kafka", "Messaging", "Observability", "Postgres"]),
         tool(
             "ShopTool",
             [
-                "Contracts", "Curl", "InventoryDomain", "Kafka", "Kernel", "Messaging", "NotificationsDomain",
-                "Observability", "OrdersDomain", "PaymentsDomain", "Postgres",
+                "BlockingIO", "Contracts", "Curl", "InventoryDomain", "Kafka", "Kernel", "Messaging",
+                "NotificationsDomain", "Observability", "OrdersDomain", "PaymentsDomain", "Postgres",
             ], path: "Shop"),
         tool(
             "Faults",

@@ -1,3 +1,4 @@
+import BlockingIO
 import CSystem
 import FoundationEssentials
 import Glibc
@@ -13,9 +14,7 @@ package enum ServiceRuntime {
         let code = await execute(
             service, arguments: arguments, environment: ProcessInfo.processInfo.environment,
             signals: { Signals.stream() }, output: write)
-        // Without what `exit` would still have libraries do: OpenSSL takes apart what threads of connections that are just
-        // ending use. All that was said is written.
-        _exit(code)
+        endProcess(code)
     }
 
     /// The same as a function: what it says goes to `output`, the exit code is returned.
@@ -71,7 +70,7 @@ package enum ServiceRuntime {
             return 69
         }
         let lifecycle = Lifecycle(parts: parts, readiness: context.readiness, logger: context.logger) {
-            _exit($0)
+            endProcess($0)
         }
         return await lifecycle.run(signals: signals)
     }

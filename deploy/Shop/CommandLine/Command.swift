@@ -1,4 +1,4 @@
-import Glibc
+import BlockingIO
 
 /// One thing to ask of this tool: a row of the table that the parser and the help both read.
 struct Command: Sendable {
@@ -77,11 +77,7 @@ enum ExitCode: Int32, Sendable {
     /// The command line was wrong; `EX_USAGE` of `sysexits.h`.
     case usage = 64
 
-    /// Ends the process, without what `exit` would still have libraries do.
-    ///
-    /// OpenSSL takes apart what threads of connections that are just ending use, and one call in some thousand ended by a
-    /// signal. All that was said is written.
-    func end() -> Never { _exit(rawValue) }
+    func end() -> Never { endProcess(rawValue) }
 }
 
 /// The command line asks for something there isn't; the text says what to do instead.
