@@ -15,7 +15,7 @@ import Synchronization
 package final class EventConsumer<Handler: BatchHandler>: Sendable {
     /// The most records in one transaction.
     ///
-    /// Of 250 the dance cost a third more when all were full; past 1,000 a batch only holds its locks longer.
+    /// In batches of 250 an order cost a third more under full load; past 1,000 a batch only holds its locks longer.
     static var batchMax: Int { 1000 }
     /// How often a consumer that hears nothing looks whether the cluster is another, or its offsets were set back.
     static var lookInterval: Duration { .seconds(1) }

@@ -29,9 +29,9 @@ package final class GroupCommit<Request: Sendable, Response: Sendable>: Sendable
     private let signal = Signal()
 
     /// - Parameters:
-    ///   - batchMax: the most requests in one transaction.
+    ///   - batchMax: the most requests in one transaction; past the default a batch only holds its locks longer.
     ///   - waitingMax: the most that may wait; one more is refused with `OverloadedError`.
-    package init(batchMax: Int, waitingMax: Int, write: @escaping Write) {
+    package init(batchMax: Int = 1024, waitingMax: Int, write: @escaping Write) {
         self.batchMax = batchMax
         self.waitingMax = waitingMax
         self.write = write

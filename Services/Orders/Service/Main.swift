@@ -20,7 +20,7 @@ import ServiceRuntime
         let deadline = core.configuration[OrderKeys.deadline]
         let placement = OrderPlacement(
             pool: core.pool, relay: core.relay, deadline: deadline, metrics: metrics)
-        let placements = GroupCommit(batchMax: 1024, waitingMax: 4096) { try await placement.write($0) }
+        let placements = GroupCommit(waitingMax: 4096) { try await placement.write($0) }
         let routes = OrderRoutes(
             pool: core.pool, relay: core.relay, commands: commands, placements: placements, waiters: waiters,
             logger: core.logger)

@@ -16,8 +16,6 @@ final class GatewayWorker: Sendable {
     /// Of these, how many may come straight from the consumer; the rest is room for what a sweep finds, so
     /// that new orders can't starve those that were left over.
     static let offeredMax = 3072
-    /// Answers in one transaction.
-    static let answersMax = 1024
 
     /// How long a call is spared by other instances after it was taken or renewed.
     let lease: Duration
@@ -57,7 +55,7 @@ final class GatewayWorker: Sendable {
         let writer = GatewayResults(pool: pool, relay: relay, lease: lease, logger: logger)
         self.gateway = gateway
         self.pool = pool
-        self.results = GroupCommit(batchMax: Self.answersMax, waitingMax: Self.outstandingMax) { requests in
+        self.results = GroupCommit(waitingMax: Self.outstandingMax) { requests in
             try await writer.writeRetrying(requests, until: stop)
         }
         self.callsMax = callsMax

@@ -11,7 +11,6 @@ import Postgres
 /// answer for ever.
 final class SandboxGateway: PaymentGateway {
     static let schema = "gateway"
-    private static let batchMax = 1024
     private static let waitingMax = 8192
 
     private let captures: GroupCommit<CaptureRequest, Result<SandboxCharge, GatewayError>>
@@ -35,10 +34,10 @@ final class SandboxGateway: PaymentGateway {
         self.schema = schema
         self.timeLimit = timeLimit
         self.logger = logger
-        captures = GroupCommit(batchMax: Self.batchMax, waitingMax: Self.waitingMax) {
+        captures = GroupCommit(waitingMax: Self.waitingMax) {
             await store.capture($0)
         }
-        refunds = GroupCommit(batchMax: Self.batchMax, waitingMax: Self.waitingMax) { await store.refund($0) }
+        refunds = GroupCommit(waitingMax: Self.waitingMax) { await store.refund($0) }
     }
 
     /// Answers until `close()`, and then those who still wait.
