@@ -34,7 +34,7 @@ struct DeadlineTests {
                 Issue.record("unexpected: \(String(describing: error))")
                 return
             }
-            #expect(.now - start < .seconds(5))
+            #expect(.now - start < .seconds(25))
             try await eventually("the statement is gone") {
                 try await runningSleeps(server, "deadline test") == 0
             }
@@ -46,13 +46,14 @@ struct DeadlineTests {
         let server = try PostgresServer.fromEnvironment()
         try await withPool {
             $0.applicationName = "cancel test"
+            $0.statementTimeout = .seconds(60)
         } _: { pool in
             let task = Task { try await pool.query(sleep(Int64(30))) }
             try await eventually("it runs") { try await runningSleeps(server, "cancel test") == 1 }
             let start = ContinuousClock.now
             task.cancel()
             let error = await failure { _ = try await task.value }
-            #expect(.now - start < .milliseconds(1000))
+            #expect(.now - start < .seconds(25))
             guard case .cancelled = error else {
                 Issue.record("unexpected: \(String(describing: error))")
                 return
@@ -119,6 +120,8 @@ struct DeadlineTests {
         var configuration = PostgresConfiguration(url: proxy.url, applicationName: "tests")
         configuration.statementTimeout = .milliseconds(200)
         configuration.networkGrace = .milliseconds(100)
+        // What a request to cancel waits for its own connection, were anybody to wait for it.
+        configuration.connectTimeout = .seconds(60)
         let connection = try await PostgresConnection.connect(configuration, logger: RecordedLog().logger)
         _ = try await connection.query(once("SELECT 1"))
         try await proxy.set(.silent)
@@ -128,9 +131,9 @@ struct DeadlineTests {
             Issue.record("unexpected: \(String(describing: error))")
             return
         }
-        #expect(.now - start < .seconds(3))
+        #expect(.now - start < .seconds(30))
         await connection.close()
-        #expect(.now - start < .seconds(3))
+        #expect(.now - start < .seconds(30))
     }
 
     @Test func `a closed connection says so`() async throws {

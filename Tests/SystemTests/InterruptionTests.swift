@@ -106,7 +106,7 @@ extension SystemTests {
             try await shop.start(.orders)
             try await shop.start(.payments)
 
-            #expect(time < .seconds(15))
+            #expect(time < .seconds(25))
             #expect(answer.status == 202, "\(answer.text)")
             #expect(try await shop.ended(answer.json(OrderBody.self)).status == "confirmed")
             try await shop.expectRest()
