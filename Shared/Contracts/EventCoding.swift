@@ -1,4 +1,4 @@
-import FoundationEssentials
+import JSON
 
 /// How the data of an event becomes bytes and back: JSON, one object, unknown fields ignored.
 package enum EventCoding {
@@ -9,9 +9,7 @@ package enum EventCoding {
     ///
     /// - Throws: only for a value JSON can't hold, which no event of ours has.
     package static func encode(_ event: some Encodable) throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return Array(try encoder.encode(event))
+        try JSONCoder.encode(event)
     }
 
     /// The event in a record's value, if it can be right.
@@ -22,7 +20,7 @@ package enum EventCoding {
         guard value.count <= bytesMax else { throw .tooLarge(bytes: value.count) }
         let event: E
         do {
-            event = try JSONDecoder().decode(type, from: Data(value))
+            event = try JSONCoder.decode(type, from: value)
         } catch let error as DecodingError {
             throw .undecodable(error.summary)
         } catch {

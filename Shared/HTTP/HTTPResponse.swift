@@ -1,4 +1,4 @@
-import FoundationEssentials
+import JSON
 
 /// An answer.
 ///
@@ -14,17 +14,12 @@ package struct HTTPResponse: Sendable {
         self.body = body
     }
 
-    /// A value as compact JSON with its keys in alphabetical order and a line end, so that it reads well
-    /// under curl.
+    /// A value as compact JSON with a line end, so that it reads well under curl.
     ///
     /// - Throws: only for a value that JSON can't hold; the router answers 500.
     package static func json(_ value: some Encodable, status: Int = 200) throws -> HTTPResponse {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var response = HTTPResponse(status: status, headers: ["Content-Type": "application/json"])
-        let data = try encoder.encode(value)
-        response.body.reserveCapacity(data.count + 1)
-        response.body.append(contentsOf: data)
+        response.body = try JSONCoder.encode(value)
         response.body.append(UInt8(ascii: "\n"))
         return response
     }

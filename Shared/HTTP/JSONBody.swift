@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSON
 import Kernel
 
 extension HTTPRequest {
@@ -8,7 +9,7 @@ extension HTTPRequest {
     package func decode<Value: Decodable>(_ type: Value.Type) throws(Problem) -> Value {
         if let problem = contentTypeProblem { throw problem }
         do {
-            return try JSONDecoder().decode(type, from: Data(body))
+            return try JSONCoder.decode(type, from: body)
         } catch let error as DecodingError {
             throw Problem(decoding: error, body: body)
         } catch {

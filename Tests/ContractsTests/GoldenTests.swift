@@ -55,11 +55,16 @@ struct GoldenTests {
     }
 
     @Test(arguments: names)
-    func `an event is written as its golden file, to the byte`(name: String) throws {
+    func `an event is written as its golden file, but for the order of the members`(name: String) throws {
         let written = try EventCoding.encode(try Self.event(name))
-        #expect(
-            String(decoding: written, as: UTF8.self) == String(decoding: try Self.golden(name), as: UTF8.self)
-        )
+        #expect(try sorted(written) == String(decoding: Self.golden(name), as: UTF8.self))
+    }
+
+    private func sorted(_ json: [UInt8]) throws -> String {
+        let value = try JSONSerialization.jsonObject(with: Data(json))
+        let data = try JSONSerialization.data(
+            withJSONObject: value, options: [.sortedKeys, .withoutEscapingSlashes])
+        return String(decoding: data, as: UTF8.self)
     }
 
     @Test(arguments: names)

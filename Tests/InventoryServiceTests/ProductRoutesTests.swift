@@ -18,8 +18,8 @@ struct ProductRoutesTests {
             #expect(made.headers["Location"] == "/v1/products/tea")
             #expect(
                 made.text
-                    == #"{"available":0,"name":"Tea","price":{"amount":790,"currency":"EUR"},"reserved":0,"#
-                    + #""sku":"tea","sold":0}"# + "\n")
+                    == #"{"sku":"tea","name":"Tea","price":{"amount":790,"currency":"EUR"},"#
+                    + #""available":0,"reserved":0,"sold":0}"# + "\n")
             let same = await inventory.send(.put, "/v1/products/tea", body: Self.tea)
             #expect(same.status == 200)
             #expect(same.headers["ETag"] == made.headers["ETag"])

@@ -17,7 +17,7 @@ struct PaymentRoutesTests {
             #expect(answer.status == 200)
             #expect(
                 String(decoding: answer.body, as: UTF8.self) == """
-                    {"amount":{"amount":4998,"currency":"EUR"},"orderId":"\(order)","status":"pending"}
+                    {"orderId":"\(order)","status":"pending","amount":{"amount":4998,"currency":"EUR"}}
 
                     """)
         }

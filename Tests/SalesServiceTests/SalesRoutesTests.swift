@@ -44,8 +44,8 @@ struct SalesRoutesTests {
             func best(_ query: (name: String, value: String)...) async -> [String] {
                 let answer = await sales.router.respond(
                     to: HTTPRequest(.get, "/v1/bestsellers", query: query))
-                return text(answer).matches(of: /"orders":(\d),"sku":"([a-z]+)","units":(\d)/).map {
-                    "\($0.2) \($0.3) \($0.1)"
+                return text(answer).matches(of: /"sku":"([a-z]+)","units":(\d),"orders":(\d)/).map {
+                    "\($0.1) \($0.2) \($0.3)"
                 }
             }
             #expect(await best() == ["tea 5 2", "mug 4 1"])
@@ -58,7 +58,7 @@ struct SalesRoutesTests {
     @Test func `a shop that sold nothing has empty lists`() async throws {
         try await SalesUnderTest.run { sales in
             #expect(text(await sales.get("/v1/sales")) == #"{"sales":[]}"# + "\n")
-            #expect(text(await sales.get("/v1/bestsellers")).hasPrefix(#"{"bestsellers":[]"#))
+            #expect(text(await sales.get("/v1/bestsellers")).hasSuffix(#","bestsellers":[]}"# + "\n"))
         }
     }
 

@@ -21,10 +21,10 @@ struct WindowPublisherTests {
             #expect(try await publish(sales) == 2)
             #expect(
                 try await sales.said() == [
-                    #"v1 mug@2025-11-21T12:01:00.000Z {"orders":1,"seconds":60,"sku":"mug","#
-                        + #""start":"2025-11-21T12:01:00.000Z","units":1}"#,
-                    #"v1 tea@2025-11-21T12:01:00.000Z {"orders":1,"seconds":60,"sku":"tea","#
-                        + #""start":"2025-11-21T12:01:00.000Z","units":2}"#,
+                    #"v1 mug@2025-11-21T12:01:00.000Z {"sku":"mug","start":"2025-11-21T12:01:00.000Z","#
+                        + #""seconds":60,"units":1,"orders":1}"#,
+                    #"v1 tea@2025-11-21T12:01:00.000Z {"sku":"tea","start":"2025-11-21T12:01:00.000Z","#
+                        + #""seconds":60,"units":2,"orders":1}"#,
                 ])
             #expect(try await publish(sales) == 0)
         }

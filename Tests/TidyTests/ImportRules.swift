@@ -11,13 +11,14 @@ enum ImportRules {
 
     /// What a folder's files may import beside the toolchain's modules; each C library has one door.
     private static let allowed: [String: Set<String>] = [
-        "Shared/Contracts": ["Kernel"],
+        "Shared/JSON": ["Kernel"],
+        "Shared/Contracts": ["JSON", "Kernel"],
         "Shared/Observability": ["Kernel"],
         "Shared/BlockingIO": [],
         "Shared/Kafka": ["CRDKafka", "BlockingIO", "Observability"],
         "Shared/Postgres": ["CPostgres", "BlockingIO", "Kernel", "Observability"],
         "Shared/Messaging": ["Kafka", "Postgres", "Contracts", "Kernel", "Observability"],
-        "Shared/HTTP": ["CMicroHTTPD", "Kernel", "Observability"],
+        "Shared/HTTP": ["CMicroHTTPD", "JSON", "Kernel", "Observability"],
         "Shared/Curl": ["CCurl", "BlockingIO", "Kernel"],
         "Shared/ServiceRuntime": [
             "BlockingIO", "CSystem", "HTTP", "Kafka", "Messaging", "Observability", "Postgres",
