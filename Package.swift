@@ -76,7 +76,9 @@ let package = Package(
         library("CPostgres", pkgConfig: "libpq", apt: "libpq-dev", brew: "libpq"),
         library("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev", brew: "libmicrohttpd"),
         library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev", brew: "curl"),
-        .systemLibrary(name: "CSystem", path: "Shared/CSystem"),
+        .target(
+            name: "CSystem", path: "Shared/CSystem",
+            linkerSettings: [.linkedLibrary("jemalloc", .when(platforms: [.linux]))]),
         shared("Kernel"),
         shared("JSON", ["Kernel"]),
         // What the code says there, for people and tools that don't read Swift; no program serves it.
@@ -142,7 +144,7 @@ let package = Package(
         tests("MessagingTests", ["Messaging", "Kafka", "Postgres", "Contracts", "Kernel", "Observability"]),
         tests("HTTPTests", ["HTTP", "Kernel", "Observability"]),
         tests("CurlTests", ["Curl", "HTTP", "Kernel", "Observability"]),
-        tests("ServiceRuntimeTests", ["CSystem", "ServiceRuntime", "HTTP", "Messaging", "Observability"]),
+        tests("ServiceRuntimeTests", ["ServiceRuntime", "HTTP", "Messaging", "Observability"]),
         tests(
             "ShopToolTests",
             [

@@ -108,9 +108,6 @@ package enum ServiceRuntime {
 
     /// What has to be set before other threads exist.
     private static func prepareProcess() {
-        // Each arena of malloc keeps memory of its own: with one for every thread an idle service is twice as
-        // large.
-        shop_limit_malloc_arenas(2)
         // A client that leaves is an error of write(2), not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         // Shells give 1024 descriptors, fewer than the connections we would take.

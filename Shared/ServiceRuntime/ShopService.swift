@@ -1,4 +1,3 @@
-import CSystem
 import FoundationEssentials
 package import HTTP
 import Kafka
@@ -106,26 +105,13 @@ extension Service {
                     stop: { await core.pool.close() }),
                 .loop("relay", run: { try await core.relay.run() }, close: { core.relay.close() }),
             ]
-                + (parts.workers + [context.reconciler(messagingRules + parts.rules), memory]).map {
+                + (parts.workers + [context.reconciler(messagingRules + parts.rules)]).map {
                     Part.loop($0.name, run: $0.run, close: $0.stop)
                 } + [
                     .loop("consumer", run: { try await consumer.run() }, close: { consumer.close() }),
                     context.httpPart(routes: parts.routes, translate: problem(for:)),
                 ]
         }
-    }
-
-    /// Returns what a burst of requests has left behind, with which a service would stay at twice its size for ever.
-    private static var memory: Worker {
-        let stop = StopFlag()
-        return Worker(
-            "memory",
-            run: {
-                while !stop.isSet {
-                    await stop.sleep(.seconds(10))
-                    shop_return_free_memory()
-                }
-            }, stop: { stop.set() })
     }
 
     /// What trouble that any route can meet looks like to a client.

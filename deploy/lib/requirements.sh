@@ -18,7 +18,8 @@ packages() {
     local missing=("$@") pair
     command -v pkg-config > /dev/null || missing+=(pkg-config)
     command -v curl > /dev/null || missing+=(curl)
-    for pair in rdkafka:librdkafka-dev libpq:libpq-dev libmicrohttpd:libmicrohttpd-dev libcurl:libcurl4-openssl-dev; do
+    for pair in rdkafka:librdkafka-dev libpq:libpq-dev libmicrohttpd:libmicrohttpd-dev libcurl:libcurl4-openssl-dev \
+        jemalloc:libjemalloc-dev; do
         pkg-config --exists "${pair%%:*}" 2> /dev/null || missing+=("${pair##*:}")
     done
     if [[ -z ${DATABASE_URL:-} ]] && ! postgres_bin > /dev/null; then missing+=(postgresql); fi
