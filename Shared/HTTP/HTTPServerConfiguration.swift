@@ -15,7 +15,7 @@ package struct HTTPServerConfiguration: Sendable {
     /// From one address; 0 is no limit, which is right behind a proxy.
     package var connectionsPerAddressMax = 0
     /// What the headers of one request may take (431 beyond), and the buffer its body comes through.
-    package var connectionBytes = 16384
+    package var connectionBytes = 8192
     /// A new connection on which no request comes is closed after this, so that idle ones don't keep others
     /// waiting.
     package var firstRequestSeconds = 5

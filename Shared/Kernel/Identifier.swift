@@ -22,8 +22,11 @@ package struct Identifier: Hashable, Sendable {
 
     /// A version 7 identifier of the given moment from the system's random numbers.
     package static func v7(at time: Timestamp) -> Identifier {
+        // Each draw is a call of the system, dearer than all the rest, and 64 bits are enough for a millisecond: the last
+        // dozen of them stands in both places.
         var generator = SystemRandomNumberGenerator()
-        return v7(unixMilliseconds: time.unixMilliseconds, random: (generator.next(), generator.next()))
+        let random = generator.next()
+        return v7(unixMilliseconds: time.unixMilliseconds, random: (random, random))
     }
 
     /// Reads the canonical form, `01890a5d-ac96-774b-bcce-b302099a8057`, in either case; nil for anything else.
@@ -31,29 +34,43 @@ package struct Identifier: Hashable, Sendable {
     /// Not for any `StringProtocol`: other modules would call it unspecialized, and reading the headers of an event would
     /// take three times as long.
     package init?(_ text: String) {
+        // Longer than the smallest strings, so that all but bridged ones lie there as they are.
+        let read = text.utf8.withContiguousStorageIfAvailable { Identifier(bytes: $0) }
+        guard let value = read ?? Array(text.utf8).withUnsafeBufferPointer({ Identifier(bytes: $0) }) else {
+            return nil
+        }
+        self = value
+    }
+
+    private init?(bytes: UnsafeBufferPointer<UInt8>) {
+        guard bytes.count == 36 else { return nil }
         var high: UInt64 = 0
         var low: UInt64 = 0
-        var position = 0
-        for byte in text.utf8 {
-            if position == 8 || position == 13 || position == 18 || position == 23 {
-                guard byte == UInt8(ascii: "-") else { return nil }
-            } else {
-                guard position < 36, let digit = Identifier.digit(byte) else { return nil }
-                if position < 18 { high = high << 4 | digit } else { low = low << 4 | digit }
+        // No digit sets the upper half of it.
+        var wrong: UInt8 = 0
+        for position in 0..<36 {
+            switch position {
+            case 8, 13, 18, 23: wrong |= bytes[position] ^ UInt8(ascii: "-")
+            case ..<18:
+                let digit = Identifier.digit(bytes[position])
+                wrong |= digit & 0xF0
+                high = high << 4 | UInt64(digit)
+            default:
+                let digit = Identifier.digit(bytes[position])
+                wrong |= digit & 0xF0
+                low = low << 4 | UInt64(digit)
             }
-            position += 1
         }
-        guard position == 36 else { return nil }
+        guard wrong == 0 else { return nil }
         self.init(high: high, low: low)
     }
 
-    private static func digit(_ byte: UInt8) -> UInt64? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(byte - UInt8(ascii: "0"))
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt64(byte - UInt8(ascii: "a") + 10)
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt64(byte - UInt8(ascii: "A") + 10)
-        default: nil
-        }
+    /// 255 for what is none.
+    private static func digit(_ byte: UInt8) -> UInt8 {
+        let decimal = byte &- UInt8(ascii: "0")
+        if decimal < 10 { return decimal }
+        let letter = (byte | 0x20) &- UInt8(ascii: "a")
+        return letter < 6 ? letter + 10 : 255
     }
 }
 
@@ -66,19 +83,22 @@ extension Identifier: Comparable {
 extension Identifier: CustomStringConvertible {
     package var description: String {
         String(unsafeUninitializedCapacity: 36) { buffer in
-            var position = 0
-            for nibble in 0..<32 {
-                if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 {
-                    buffer[position] = UInt8(ascii: "-")
-                    position += 1
+            var (high, low) = (high, low)
+            for position in 0..<36 {
+                switch position {
+                case 8, 13, 18, 23: buffer[position] = UInt8(ascii: "-")
+                case ..<18: buffer[position] = Identifier.nextDigit(of: &high)
+                default: buffer[position] = Identifier.nextDigit(of: &low)
                 }
-                let word = nibble < 16 ? high : low
-                let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (nibble % 16))) & 15
-                buffer[position] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-                position += 1
             }
-            return position
+            return 36
         }
+    }
+
+    private static func nextDigit(of word: inout UInt64) -> UInt8 {
+        let digit = UInt8(truncatingIfNeeded: word >> 60)
+        word <<= 4
+        return digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
     }
 
     /// The last four characters: enough for a person to follow one order through a log.
