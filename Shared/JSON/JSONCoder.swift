@@ -4,7 +4,8 @@ import FoundationEssentials
 ///
 /// Foundation's coders are the reference, and cost four times as much: an order of three lines takes them 13 µs each
 /// way, which was a third of what the services took of the processor (`deploy/micro encode-order-created`). So the
-/// ordinary document has a way of its own, and all others go to Foundation, which also words every complaint.
+/// ordinary document has a way of its own, and all others go to Foundation, which also words every complaint. Types to
+/// which Foundation's coders give a form of their own, such as `Data` and `Date`, have no place in our documents.
 package enum JSONCoder {
     /// Compact, the members in the order in which the type encodes them.
     ///

@@ -25,6 +25,7 @@ final class JSONWriter {
 
     /// Makes room for another member in the group of this depth.
     func next(in depth: Int) {
+        precondition(ends.count >= depth, "this container ended when its parent went on")
         end(to: depth)
         switch bytes.last {
         case UInt8(ascii: "{"), UInt8(ascii: "["): break
