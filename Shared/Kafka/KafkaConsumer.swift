@@ -38,6 +38,8 @@ package actor KafkaConsumer {
     /// When to join anew, because this member has nothing of some topic.
     private var renewal: ContinuousClock.Instant?
     private var renewals = 0
+    /// From joining anew to the assignment that follows.
+    private var isRenewing = false
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -216,6 +218,9 @@ extension KafkaConsumer {
     private func leave() async {
         guard !isClosed else { return }
         closed.withLock { $0 = true }
+        // librdkafka 2.0.2 puts a subscription off until what was assigned before has been given back, and carries it out
+        // even when it is closing by then, which ends the process: `assert: !rkcg->rkcg_subscription`.
+        if isRenewing { rd_kafka_unsubscribe(client.pointer) }
         rd_kafka_consumer_close(client.pointer)
         for handle in handles { rd_kafka_topic_destroy(handle) }
         wakeUp.retire()
@@ -254,6 +259,7 @@ extension KafkaConsumer {
     private func nextEvent() -> Poll? {
         switch client.context.rebalances.next() {
         case .assigned(let partitions):
+            isRenewing = false
             let isComplete = Set(partitions.map(\.topic)).isSuperset(of: topics)
             renewal = isComplete || renewals == 3 ? nil : .now + .seconds(3 << renewals)
             return .assigned(partitions)
@@ -268,6 +274,7 @@ extension KafkaConsumer {
         guard let due = renewal, due < .now else { return }
         renewal = nil
         renewals += 1
+        isRenewing = true
         client.context.logger.info("joining the group anew, since this member has nothing of some topic")
         // A member with an instance id leaves the group by this, too.
         rd_kafka_unsubscribe(client.pointer)

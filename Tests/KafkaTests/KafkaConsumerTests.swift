@@ -284,6 +284,33 @@ struct KafkaConsumerTests {
         }
     }
 
+    @Test func `closing while it joins anew ends nothing else`() async throws {
+        try await MockTest.run(partitions: 1) { test in
+            let members = [try await test.consumer(), try await test.consumer()]
+            var counts = [-1, -1]
+            let deadline = ContinuousClock.now + .seconds(60)
+            while counts.sorted() != [0, 1], .now < deadline {
+                for (index, member) in members.enumerated() {
+                    switch try await member.poll(max: 1, timeout: .milliseconds(50)) {
+                    case .assigned(let partitions):
+                        counts[index] = partitions.count
+                        try await member.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, 0) }))
+                    case .revoked: counts[index] = -1
+                    case .records: break
+                    }
+                }
+            }
+            let idle = try #require(counts.firstIndex(of: 0))
+            let anew = "joining the group anew, since this member has nothing of some topic"
+            // Without a look at what the group says to it, as where the end comes between.
+            while test.recorder.count(atLeast: .info, anew) == 0, .now < deadline {
+                _ = try await members[idle].poll(max: 0, timeout: .zero)
+            }
+            #expect(test.recorder.count(atLeast: .info, anew) == 1)
+            for member in members { await member.close() }
+        }
+    }
+
     @Test func `closing while the brokers are away does not hang`() async throws {
         try await MockTest.run(partitions: 1) { test in
             let consumer = try await test.consumer()
