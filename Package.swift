@@ -153,6 +153,6 @@ let package = Package(
             ]),
         tests("TidyTests", []),
         tests("SystemTests", ["Contracts", "Kafka", "Kernel", "Observability", "Postgres", "ShopHarness"]),
-    ] + service("Orders") + service("Inventory") + service("Payments")
+    ] + service("Orders", extra: ["JSON"]) + service("Inventory") + service("Payments")
         + service("Notifications", extra: ["Curl"]) + service("Sales")
 )

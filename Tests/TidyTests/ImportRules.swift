@@ -23,7 +23,7 @@ enum ImportRules {
         "Shared/ServiceRuntime": [
             "BlockingIO", "CSystem", "HTTP", "Kafka", "Messaging", "Observability", "Postgres",
         ],
-        "Services/Orders/Service": service.union(["OrdersDomain"]),
+        "Services/Orders/Service": service.union(["OrdersDomain", "JSON"]),
         "Services/Inventory/Service": service.union(["InventoryDomain"]),
         "Services/Payments/Service": service.union(["PaymentsDomain"]),
         "Services/Notifications/Service": service.union(["NotificationsDomain", "Curl"]),

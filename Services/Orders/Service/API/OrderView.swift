@@ -1,5 +1,5 @@
 import Contracts
-import FoundationEssentials
+import JSON
 import Kernel
 import OrdersDomain
 import Postgres
@@ -56,7 +56,7 @@ struct OrderView: Encodable, Sendable {
         self.customerId = try row.string(1)
         self.status = try row.string(2)
         self.reason = try row.optionalString(3)
-        self.lines = try JSONDecoder().decode([OrderCreated.Line].self, from: Data(try row.bytes(4)))
+        self.lines = try JSONCoder.decode([OrderCreated.Line].self, from: row.bytes(4))
         self.total = Money(amount: try row.int64(5), currency: currency)
         self.createdAt = try row.timestamp(7)
         self.updatedAt = try row.timestamp(8)
