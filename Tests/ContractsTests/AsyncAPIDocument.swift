@@ -35,7 +35,7 @@ struct AsyncAPIDocument {
         let kafka = json.object(json.object(channel["bindings"])["kafka"])
         let key = json.object(json.object(message(channel)["bindings"])["kafka"])["key"]
         return "\(address(channel)): \(kafka["partitions"] ?? 0) partitions, "
-            + "\(text(kafka["topicConfiguration"])), key \(text(key))"
+            + "\(Self.text(kafka["topicConfiguration"])), key \(Self.text(key))"
     }
 
     private func described(_ topic: Topic) -> String {
@@ -53,7 +53,7 @@ struct AsyncAPIDocument {
             case .window: "WindowKey"
             }
         return "\(topic.name): \(Topic.partitions) partitions, "
-            + "\(text(config)), key \(text(["allOf": [["$ref": "#/components/schemas/\(key)"]]]))"
+            + "\(Self.text(config)), key \(Self.text(["allOf": [["$ref": "#/components/schemas/\(key)"]]]))"
     }
 
     private func address(_ channel: [String: Any]) -> String { channel["address"] as? String ?? "" }
@@ -74,13 +74,13 @@ struct AsyncAPIDocument {
                 let kafka = json.object(json.object(operation["bindings"])["kafka"])
                 let group = json.object(kafka["groupId"])["enum"]
                 return "\(services) \(operation["action"] ?? "") "
-                    + "\(address(json.object(operation["channel"]))), group \(text(group))"
+                    + "\(address(json.object(operation["channel"]))), group \(Self.text(group))"
             })
     }
 
     private func operations(of topic: Topic) -> [String] {
         ["\([topic.publisher]) send \(topic.name), group null"]
-            + topic.consumers.map { "\([$0]) receive \(topic.name), group \(text([$0]))" }
+            + topic.consumers.map { "\([$0]) receive \(topic.name), group \(Self.text([$0]))" }
     }
 
     // MARK: Messages
@@ -94,12 +94,12 @@ struct AsyncAPIDocument {
         let tried = SchemaVariants(of: message["payload"], in: json, value: value, model: model)
         var complaints = headerComplaints(message["headers"], topic) + tried.complaints
         for variant in tried.variants {
-            let isTaken = Self.isTaken(Array(text(variant.value).utf8), like: model)
+            let isTaken = Self.isTaken(Array(Self.text(variant.value).utf8), like: model)
             guard isTaken != variant.isValid else { continue }
             complaints.append("\(variant.name): the code \(isTaken ? "takes" : "refuses") it")
         }
         let example = (message["examples"] as? [[String: Any]])?.first?["payload"]
-        if text(example) != text(value) {
+        if Self.text(example) != Self.text(value) {
             complaints.append("the example is not the golden event")
         }
         return complaints.map { "\(topic.name): \($0)" }
@@ -148,7 +148,7 @@ struct AsyncAPIDocument {
     }
 
     /// The same for the same value, in the words that a golden file has.
-    private func text(_ value: Any?) -> String {
+    static func text(_ value: Any?) -> String {
         let data = try? JSONSerialization.data(
             withJSONObject: value ?? NSNull(),
             options: [.fragmentsAllowed, .sortedKeys, .withoutEscapingSlashes])

@@ -57,14 +57,11 @@ struct GoldenTests {
     @Test(arguments: names)
     func `an event is written as its golden file, but for the order of the members`(name: String) throws {
         let written = try EventCoding.encode(try Self.event(name))
-        #expect(try sorted(written) == String(decoding: Self.golden(name), as: UTF8.self))
-    }
-
-    private func sorted(_ json: [UInt8]) throws -> String {
-        let value = try JSONSerialization.jsonObject(with: Data(json))
-        let data = try JSONSerialization.data(
-            withJSONObject: value, options: [.sortedKeys, .withoutEscapingSlashes])
-        return String(decoding: data, as: UTF8.self)
+        let golden = try Self.golden(name)
+        let value = try JSONSerialization.jsonObject(with: Data(written))
+        #expect(AsyncAPIDocument.text(value) == String(decoding: golden, as: UTF8.self))
+        // Nothing but the order: each byte is there as often.
+        #expect(written.sorted() == golden.sorted())
     }
 
     @Test(arguments: names)
