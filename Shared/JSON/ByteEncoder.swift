@@ -26,15 +26,13 @@ struct ByteEncoder: Encoder, SingleValueEncodingContainer {
         writer.append(literal: String(value))
     }
 
-    func encode(_ value: Double) throws {
+    func encode<Number: BinaryFloatingPoint & Encodable>(_ value: Number) throws {
         guard value.isFinite else {
             throw EncodingError.invalidValue(
                 value, .init(codingPath: [], debugDescription: "JSON has no such number"))
         }
-        writer.append(literal: value.description)
+        writer.append(literal: "\(value)")
     }
-
-    func encode(_ value: Float) throws { try encode(Double(value)) }
 
     func encode<Value: Encodable>(_ value: Value) throws {
         let (depth, count) = (writer.depth, writer.bytes.count)

@@ -1,5 +1,5 @@
 /// The values of a plain JSON document in the order in which they stand there.
-final class JSONTape: Sendable {
+final class JSONTape {
     struct Value {
         enum Kind { case object, array, string, integer, bool, null }
 

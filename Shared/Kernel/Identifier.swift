@@ -34,11 +34,8 @@ package struct Identifier: Hashable, Sendable {
     /// Not for any `StringProtocol`: other modules would call it unspecialized, and reading the headers of an event would
     /// take three times as long.
     package init?(_ text: String) {
-        // Longer than the smallest strings, so that all but bridged ones lie there as they are.
-        let read = text.utf8.withContiguousStorageIfAvailable { Identifier(bytes: $0) }
-        guard let value = read ?? Array(text.utf8).withUnsafeBufferPointer({ Identifier(bytes: $0) }) else {
-            return nil
-        }
+        var text = text
+        guard let value = text.withUTF8({ Identifier(bytes: $0) }) else { return nil }
         self = value
     }
 
@@ -51,14 +48,10 @@ package struct Identifier: Hashable, Sendable {
         for position in 0..<36 {
             switch position {
             case 8, 13, 18, 23: wrong |= bytes[position] ^ UInt8(ascii: "-")
-            case ..<18:
-                let digit = Identifier.digit(bytes[position])
-                wrong |= digit & 0xF0
-                high = high << 4 | UInt64(digit)
             default:
                 let digit = Identifier.digit(bytes[position])
                 wrong |= digit & 0xF0
-                low = low << 4 | UInt64(digit)
+                if position < 18 { high = high << 4 | UInt64(digit) } else { low = low << 4 | UInt64(digit) }
             }
         }
         guard wrong == 0 else { return nil }
