@@ -50,8 +50,8 @@ package enum Outbox {
         "outbox.insert",
         """
         INSERT INTO outbox (event_id, topic, key, version, causation_id, traceparent, occurred_at, payload)
-        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::uuid[], $6::text[],
-            $7::timestamptz[], $8::text[])
+        SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::bigint[]), unnest($5::uuid[]),
+            unnest($6::text[]), unnest($7::timestamptz[]), unnest($8::text[])
         """)
 
     /// Adds `events`, in their order, as the last writes of `transaction`.

@@ -59,10 +59,12 @@ package struct OutboxStore: Sendable {
         "SELECT FROM outbox_cursor WHERE cluster_id = $1 AND version = $2 AND epoch = $3")
 
     /// $1: the cursor, $2: the window's end or null for now, $3: the last number of the window that is done.
+    ///
+    /// What is the same for each row stands in a subquery, which is asked once.
     static let read = PostgresStatement(
         "outbox.read",
         """
-        SELECT coalesce($2, pg_current_snapshot()::text), seq, event_id, topic, key, version, causation_id,
+        SELECT (SELECT coalesce($2, pg_current_snapshot()::text)), seq, event_id, topic, key, version, causation_id,
             traceparent, occurred_at, payload
         FROM (
             SELECT * FROM outbox
@@ -72,7 +74,8 @@ package struct OutboxStore: Sendable {
             SELECT * FROM outbox WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))
                 AND xid >= pg_snapshot_xmin($1::text::pg_snapshot)
         ) AS written
-        WHERE seq > $3 AND pg_visible_in_snapshot(xid, coalesce($2::text::pg_snapshot, pg_current_snapshot()))
+        WHERE seq > $3
+            AND pg_visible_in_snapshot(xid, (SELECT coalesce($2::text::pg_snapshot, pg_current_snapshot())))
         ORDER BY seq LIMIT $4
         """)
 

@@ -2,6 +2,9 @@
 ///
 /// Call it with its parameters to get a query: `insertOrder(order.id, order.total)`. Names are unique in a
 /// program; a connection that meets a name with other SQL or other parameter types refuses it.
+///
+/// Many rows come as arrays, one for each column, `unnest`ed side by side in a select list. In FROM Postgres would first
+/// store each array's elements as rows of their own: 0.9 µs for a row of eight columns rather than 0.2.
 package struct PostgresStatement: Sendable {
     package let name: String
     package let sql: String

@@ -23,7 +23,8 @@ enum ProductQueries {
         "product.mark_published",
         """
         UPDATE product SET published_version = told.version
-        FROM unnest($1::text[], $2::bigint[]) AS told (sku, version) WHERE product.sku = told.sku
+        FROM (SELECT unnest($1::text[]) AS sku, unnest($2::bigint[]) AS version) AS told
+        WHERE product.sku = told.sku
         """)
 
     static func find(_ sku: String, in pool: PostgresPool) async throws -> StoredProduct? {

@@ -38,8 +38,10 @@ enum ProductStore {
         UPDATE product SET available = product.available + change.available,
             reserved = product.reserved + change.reserved, sold = product.sold + change.sold,
             version = product.version + 1
-        FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[])
-            AS change (sku, available, reserved, sold)
+        FROM (
+            SELECT unnest($1::text[]) AS sku, unnest($2::bigint[]) AS available, unnest($3::bigint[]) AS reserved,
+                unnest($4::bigint[]) AS sold
+        ) AS change
         WHERE product.sku = change.sku
         """)
 
@@ -71,8 +73,10 @@ enum ProductStore {
         """
         INSERT INTO product (sku, name, price_amount, currency, available, restocked, published_version)
         SELECT sku, name, price_amount, currency, available, available, 1
-        FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[])
-            AS added (sku, name, price_amount, currency, available)
+        FROM (
+            SELECT unnest($1::text[]) AS sku, unnest($2::text[]) AS name, unnest($3::bigint[]) AS price_amount,
+                unnest($4::text[]) AS currency, unnest($5::bigint[]) AS available
+        ) AS added
         ON CONFLICT (sku) DO NOTHING RETURNING \(columns)
         """)
 

@@ -43,15 +43,19 @@ enum ReservationStore {
         """
         INSERT INTO reservation (order_id, status, skus, quantities, version, created_at, updated_at)
         SELECT order_id, status, skus::text[], quantities::bigint[], version, $6, $6
-        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[])
-            AS made (order_id, status, skus, quantities, version)
+        FROM (
+            SELECT unnest($1::uuid[]) AS order_id, unnest($2::text[]) AS status, unnest($3::text[]) AS skus,
+                unnest($4::text[]) AS quantities, unnest($5::bigint[]) AS version
+        ) AS made
         """)
 
     private static let update = PostgresStatement(
         "reservation.update",
         """
         UPDATE reservation SET status = changed.status, version = changed.version, updated_at = $4
-        FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS changed (order_id, status, version)
+        FROM (
+            SELECT unnest($1::uuid[]) AS order_id, unnest($2::text[]) AS status, unnest($3::bigint[]) AS version
+        ) AS changed
         WHERE reservation.order_id = changed.order_id
         """)
 

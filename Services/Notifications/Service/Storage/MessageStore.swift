@@ -41,9 +41,11 @@ enum MessageStore {
                 SELECT max(earlier.next_attempt_at) FROM message AS earlier
                 WHERE earlier.order_id = new.order_id AND earlier.status NOT IN ('sent', 'refused'))) END,
             $8, CASE WHEN NOT by_mail THEN $8::timestamptz END
-        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[],
-            $7::bigint[])
-            AS new (order_id, kind, customer_id, email, text, by_mail, version)
+        FROM (
+            SELECT unnest($1::uuid[]) AS order_id, unnest($2::text[]) AS kind, unnest($3::text[]) AS customer_id,
+                unnest($4::text[]) AS email, unnest($5::text[]) AS text, unnest($6::boolean[]) AS by_mail,
+                unnest($7::bigint[]) AS version
+        ) AS new
         """)
 
     private static let list = PostgresStatement(

@@ -8,7 +8,7 @@ enum IdempotencyStore {
         """
         INSERT INTO idempotency_key (key, fingerprint, order_id)
         SELECT key, sha256(convert_to(body, 'UTF8')), order_id
-        FROM unnest($1::text[], $2::text[], $3::uuid[]) AS asked (key, body, order_id)
+        FROM (SELECT unnest($1::text[]) AS key, unnest($2::text[]) AS body, unnest($3::uuid[]) AS order_id) AS asked
         ON CONFLICT (key) DO NOTHING RETURNING order_id
         """)
 

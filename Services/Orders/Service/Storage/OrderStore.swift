@@ -25,9 +25,11 @@ enum OrderStore {
             (id, customer_id, email, lines, total_amount, currency, created_at, updated_at, deadline)
         SELECT id, customer_id, email, created::jsonb -> 'lines', total_amount, currency, created_at, created_at,
             deadline
-        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::timestamptz[],
-            $8::timestamptz[])
-            AS placed (id, customer_id, email, created, total_amount, currency, created_at, deadline)
+        FROM (
+            SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS customer_id, unnest($3::text[]) AS email,
+                unnest($4::text[]) AS created, unnest($5::bigint[]) AS total_amount, unnest($6::text[]) AS currency,
+                unnest($7::timestamptz[]) AS created_at, unnest($8::timestamptz[]) AS deadline
+        ) AS placed
         """)
 
     private static let lock = PostgresStatement(
@@ -57,8 +59,11 @@ enum OrderStore {
         """
         UPDATE orders SET stock = changed.stock, money = changed.money, cancelled_by = changed.cancelled_by,
             status = changed.status, reason = changed.reason, version = changed.version, updated_at = $8
-        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])
-            AS changed (id, stock, money, cancelled_by, status, reason, version)
+        FROM (
+            SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS stock, unnest($3::text[]) AS money,
+                unnest($4::text[]) AS cancelled_by, unnest($5::text[]) AS status, unnest($6::text[]) AS reason,
+                unnest($7::bigint[]) AS version
+        ) AS changed
         WHERE orders.id = changed.id
         """)
 

@@ -11,7 +11,8 @@ enum ProductStore {
         "product.upsert",
         """
         INSERT INTO product (sku, name, price_amount, currency, available, version)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[])
+        SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::bigint[]), unnest($4::text[]), unnest($5::bigint[]),
+            unnest($6::bigint[])
         ON CONFLICT (sku) DO UPDATE SET name = excluded.name, price_amount = excluded.price_amount,
             currency = excluded.currency, available = excluded.available, version = excluded.version
         WHERE product.version < excluded.version

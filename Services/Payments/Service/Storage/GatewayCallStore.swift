@@ -16,8 +16,8 @@ enum GatewayCallStore {
         "gateway_call.insert",
         """
         INSERT INTO gateway_call (order_id, kind, cause_id, traceparent, leased_until)
-        SELECT *, now() + make_interval(secs => $5::bigint / 1000.0)
-        FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[])
+        SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::uuid[]), unnest($4::text[]),
+            now() + make_interval(secs => $5::bigint / 1000.0)
         ON CONFLICT DO NOTHING
         """)
 

@@ -10,7 +10,7 @@ enum LedgerStore {
         "posting.insert",
         """
         INSERT INTO posting (order_id, kind, amount, currency, at)
-        SELECT *, $5 FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[])
+        SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::bigint[]), unnest($4::text[]), $5
         """)
 
     /// - Parameter postings: each order's capture before its refund.

@@ -17,7 +17,8 @@ enum PaymentStore {
         "payment.insert",
         """
         INSERT INTO payment (order_id, amount, currency, token, status, created_at, updated_at)
-        SELECT *, $6, $6 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[])
+        SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),
+            $6, $6
         ON CONFLICT (order_id) DO NOTHING RETURNING order_id
         """)
 
@@ -35,8 +36,10 @@ enum PaymentStore {
         """
         UPDATE payment SET status = changed.status, reason = changed.reason, version = changed.version,
             updated_at = $5
-        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[])
-            AS changed (order_id, status, reason, version)
+        FROM (
+            SELECT unnest($1::uuid[]) AS order_id, unnest($2::text[]) AS status, unnest($3::text[]) AS reason,
+                unnest($4::bigint[]) AS version
+        ) AS changed
         WHERE payment.order_id = changed.order_id
         """)
 

@@ -22,8 +22,8 @@ struct SandboxStore: Sendable {
         "charge.insert",
         """
         INSERT INTO charge (key, order_id, token, amount, currency, state, reason, answered_at)
-        SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[],
-            $7::text[], $8::timestamptz[])
+        SELECT unnest($1::text[]), unnest($2::uuid[]), unnest($3::text[]), unnest($4::bigint[]), unnest($5::text[]),
+            unnest($6::text[]), unnest($7::text[]), unnest($8::timestamptz[])
         ON CONFLICT (key) DO NOTHING RETURNING key
         """)
 

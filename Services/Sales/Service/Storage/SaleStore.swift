@@ -32,10 +32,16 @@ enum SaleStore {
         """
         INSERT INTO sale (order_id, status, skus, quantities, confirmed_at, updated_at)
         SELECT order_id, status, coalesce(skus, '{}'), coalesce(quantities, '{}'), confirmed_at, $7
-        FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS made (order_id, status, confirmed_at)
+        FROM (
+            SELECT unnest($1::uuid[]) AS order_id, unnest($2::text[]) AS status,
+                unnest($3::timestamptz[]) AS confirmed_at
+        ) AS made
         LEFT JOIN (
             SELECT order_id, array_agg(sku) AS skus, array_agg(quantity) AS quantities
-            FROM unnest($4::uuid[], $5::text[], $6::bigint[]) AS line (order_id, sku, quantity) GROUP BY order_id
+            FROM (
+                SELECT unnest($4::uuid[]) AS order_id, unnest($5::text[]) AS sku, unnest($6::bigint[]) AS quantity
+            ) AS line
+            GROUP BY order_id
         ) AS lines USING (order_id)
         """)
 
@@ -45,7 +51,10 @@ enum SaleStore {
         """
         UPDATE sale SET status = changed.status, confirmed_at = changed.confirmed_at, updated_at = $4, skus = '{}',
             quantities = '{}'
-        FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS changed (order_id, status, confirmed_at)
+        FROM (
+            SELECT unnest($1::uuid[]) AS order_id, unnest($2::text[]) AS status,
+                unnest($3::timestamptz[]) AS confirmed_at
+        ) AS changed
         WHERE sale.order_id = changed.order_id
         """)
 

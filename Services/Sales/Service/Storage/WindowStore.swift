@@ -21,7 +21,7 @@ enum WindowStore {
         "sales_sum.add",
         """
         INSERT INTO sales_sum (starts_at, sku, units, orders, updated_at)
-        SELECT *, $5 FROM unnest($1::timestamptz[], $2::text[], $3::bigint[], $4::bigint[])
+        SELECT unnest($1::timestamptz[]), unnest($2::text[]), unnest($3::bigint[]), unnest($4::bigint[]), $5
         ON CONFLICT (starts_at, sku) DO UPDATE SET units = sales_sum.units + excluded.units,
             orders = sales_sum.orders + excluded.orders, is_told = false, updated_at = excluded.updated_at
         """)
