@@ -19,14 +19,16 @@ package struct Topic: Hashable, Sendable {
     package let publisher: String
     package let consumers: [String]
 
+    /// Of each topic in a new shop.
+    ///
     /// The same everywhere, so that one order lands on the same partition number in every topic and an
     /// instance that owns a partition owns all of that order.
     ///
     /// It is also the most instances of a service that have something to do. More are dear: librdkafka sends a request
-    /// for each partition that has something new, and each fetch names all that a service hears.
-    ///
-    /// Changing it moves keys: make new topics instead.
-    package static let partitions: Int32 = 6
+    /// for each partition that has something new, and each fetch names all that a service hears. A shop that is to have
+    /// more begins with one topic that was made with as many, and `shop setup` makes the others like it. Later would
+    /// move keys.
+    package static let partitions: Int32 = 3
 }
 
 extension Topic {

@@ -12,7 +12,7 @@ import Testing
 @Suite("What setup makes", .serialized) struct SetupTests {
     @Test func `topics are made as the table says`() {
         let created = TopicSetup.specification(of: .ordersCreated, replication: 1)
-        #expect(created.partitions == 6)
+        #expect(created.partitions == 3)
         #expect(created.config == ["cleanup.policy": "delete", "retention.ms": "604800000"])
         let stock = TopicSetup.specification(of: .inventoryStock, replication: 3)
         #expect(stock.config == ["cleanup.policy": "compact", "min.insync.replicas": "2"])
@@ -30,6 +30,19 @@ import Testing
             logger: logger)
         await #expect(throws: Failure.self) { try await TopicSetup.makeMissing(replication: 1, with: admin) }
         await admin.close()
+    }
+
+    @Test func `a missing topic is made as wide as those that are there`() {
+        func widths(_ found: [(Topic, Int32)]) -> TopicWidths {
+            TopicWidths(of: found.map { TopicMetadata(name: $0.name, partitions: $1) })
+        }
+        let new = widths([])
+        #expect(new.usual == Topic.partitions && new.missing.count == Topic.all.count && new.advice == nil)
+        let wide = widths([(.ordersCreated, 12)])
+        #expect(wide.usual == 12 && wide.missing.count == Topic.all.count - 1 && wide.advice == nil)
+        let odd = widths([(.ordersCreated, 6), (.ordersConfirmed, 4), (.ordersCancelled, 6)])
+        #expect(odd.usual == 6)
+        #expect(odd.advice?.hasPrefix("orders.confirmed not of 6 partitions") == true)
     }
 
     @Test func `topics that are there are left alone`() async throws {

@@ -133,26 +133,15 @@ enum Diagnosis {
     }
 
     private static func ofTopics(_ topics: [TopicMetadata]) -> [Symptom] {
-        let partitions = Dictionary(
-            topics.map { ($0.name, $0.partitions) }, uniquingKeysWith: { first, _ in first })
-        let missing = Topic.all.filter { partitions[$0.name] == nil }.map(\.name)
-        let wrong = Topic.all.filter { (partitions[$0.name] ?? Topic.partitions) != Topic.partitions }.map(
-            \.name)
+        let widths = TopicWidths(of: topics)
         var symptoms: [Symptom] = []
-        if !missing.isEmpty {
-            symptoms.append(.wrong("topics", "\(missing.joined(separator: ", ")) missing: run `shop setup`"))
+        if !widths.missing.isEmpty {
+            let names = widths.missing.map(\.name).joined(separator: ", ")
+            symptoms.append(.wrong("topics", "\(names) missing: run `shop setup`"))
         }
-        if !wrong.isEmpty {
-            let names = wrong.joined(separator: ", ")
-            symptoms.append(
-                .wrong(
-                    "topics",
-                    "\(names) not of \(Topic.partitions) partitions: delete, then `shop setup` and `shop outbox rewind --all`"
-                )
-            )
-        }
+        if let advice = widths.advice { symptoms.append(.wrong("topics", advice)) }
         if symptoms.isEmpty {
-            symptoms.append(.fine("topics", "\(Topic.all.count), of \(Topic.partitions) partitions each"))
+            symptoms.append(.fine("topics", "\(Topic.all.count), of \(widths.usual) partitions each"))
         }
         return symptoms
     }

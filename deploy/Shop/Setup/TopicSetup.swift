@@ -18,8 +18,7 @@ enum TopicSetup {
     /// Makes the topics that are missing, and has the services forget how far they had read others of these names.
     ///
     /// - Returns: the cluster, and the names of the topics that were not there before.
-    /// - Throws: `Failure` where a topic has another number of partitions, which would move every key; `KafkaError`;
-    ///   `PostgresError`.
+    /// - Throws: `Failure` where topics differ in their number of partitions; `KafkaError`; `PostgresError`.
     static func establish(replication: Int32, _ shop: Shop) async throws -> (cluster: String, made: [String])
     {
         let (cluster, made) = try await shop.withKafka { admin in
@@ -44,11 +43,12 @@ enum TopicSetup {
 
     /// - Returns: the names of the topics that were not there before.
     static func makeMissing(replication: Int32, with admin: KafkaAdmin) async throws -> [String] {
-        let missing = try await missingTopics(admin)
+        let (missing, partitions) = try await missingTopics(admin)
         guard !missing.isEmpty else { return [] }
         do {
             _ = try await admin.createTopics(
-                missing.map { specification(of: $0, replication: replication) }, timeout: creationTimeout)
+                missing.map { specification(of: $0, partitions: partitions, replication: replication) },
+                timeout: creationTimeout)
         } catch {
             // The local broker knows no such request. It may have made the topics by itself; if not, we say
             // so below.
@@ -58,7 +58,9 @@ enum TopicSetup {
         return missing.map(\.name)
     }
 
-    static func specification(of topic: Topic, replication: Int32) -> TopicSpecification {
+    static func specification(
+        of topic: Topic, partitions: Int32 = Topic.partitions, replication: Int32
+    ) -> TopicSpecification {
         var config: [String: String] =
             switch topic.retention {
             case .days(let days): ["cleanup.policy": "delete", "retention.ms": "\(days * 86_400_000)"]
@@ -67,33 +69,53 @@ enum TopicSetup {
         // Of three copies two must have a record before it counts: one broker may be lost without losing any.
         if replication >= 3 { config["min.insync.replicas"] = "2" }
         return TopicSpecification(
-            name: topic.name, partitions: Topic.partitions, replication: replication, config: config)
+            name: topic.name, partitions: partitions, replication: replication, config: config)
     }
 
-    private static func missingTopics(_ admin: KafkaAdmin) async throws -> [Topic] {
-        let present = try await admin.topics(timeout: Shop.brokerTimeout)
-        let partitions = Dictionary(
-            present.map { ($0.name, $0.partitions) }, uniquingKeysWith: { first, _ in first })
-        for topic in Topic.all {
-            guard let found = partitions[topic.name], found != Topic.partitions else { continue }
-            throw Failure(
-                "the topic \(topic.name) has \(found) partitions and not \(Topic.partitions), so keys would change "
-                    + "theirs: delete it, run this again, then `shop outbox rewind --all`")
-        }
-        return Topic.all.filter { partitions[$0.name] == nil }
+    private static func missingTopics(
+        _ admin: KafkaAdmin
+    ) async throws -> (topics: [Topic], partitions: Int32) {
+        let widths = TopicWidths(of: try await admin.topics(timeout: Shop.brokerTimeout))
+        if let advice = widths.advice { throw Failure(advice) }
+        return (widths.missing, widths.usual)
     }
 
     /// A controller answers before all brokers know the topics.
     private static func waitUntilThere(_ admin: KafkaAdmin) async throws {
         let deadline = ContinuousClock.now + Shop.brokerTimeout
         while true {
-            let missing = try await missingTopics(admin)
-            guard let first = missing.first else { return }
+            guard let first = try await missingTopics(admin).topics.first else { return }
             guard ContinuousClock.now < deadline else {
                 throw Failure(
                     "this broker did not make the topic \(first.name): does it allow this client to?")
             }
             try await Task.sleep(for: .milliseconds(100))
         }
+    }
+}
+
+/// How many partitions the shop's topics have.
+struct TopicWidths {
+    /// What most of those that are there have; in a new shop `Topic.partitions`.
+    let usual: Int32
+    let missing: [Topic]
+    /// Those in which an order would be elsewhere than in the others.
+    let odd: [Topic]
+
+    init(of found: [TopicMetadata]) {
+        let widths = Dictionary(
+            found.map { ($0.name, $0.partitions) }, uniquingKeysWith: { first, _ in first })
+        let counts = Dictionary(Topic.all.compactMap { widths[$0.name] }.map { ($0, 1) }, uniquingKeysWith: +)
+        let usual = counts.max { ($0.value, $0.key) < ($1.value, $1.key) }?.key ?? Topic.partitions
+        self.usual = usual
+        missing = Topic.all.filter { widths[$0.name] == nil }
+        odd = Topic.all.filter { widths[$0.name, default: usual] != usual }
+    }
+
+    /// What to do about those that differ; nil where none does.
+    var advice: String? {
+        guard !odd.isEmpty else { return nil }
+        return "\(odd.map(\.name).joined(separator: ", ")) not of \(usual) partitions, as the others: "
+            + "delete, then `shop setup` and `shop outbox rewind --all`"
     }
 }
