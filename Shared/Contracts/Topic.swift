@@ -26,8 +26,7 @@ package struct Topic: Hashable, Sendable {
     ///
     /// It is also the most instances of a service that have something to do. More are dear: librdkafka sends a request
     /// for each partition that has something new, and each fetch names all that a service hears. A shop that is to have
-    /// more begins with one topic that was made with as many, and `shop setup` makes the others like it. Later would
-    /// move keys.
+    /// more begins with more (`KAFKA_PARTITIONS`), since later would move keys.
     package static let partitions: Int32 = 3
 }
 

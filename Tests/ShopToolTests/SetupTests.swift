@@ -11,10 +11,10 @@ import Testing
 
 @Suite("What setup makes", .serialized) struct SetupTests {
     @Test func `topics are made as the table says`() {
-        let created = TopicSetup.specification(of: .ordersCreated, replication: 1)
+        let created = TopicSetup.specification(of: .ordersCreated, TopicPlan())
         #expect(created.partitions == 3)
         #expect(created.config == ["cleanup.policy": "delete", "retention.ms": "604800000"])
-        let stock = TopicSetup.specification(of: .inventoryStock, replication: 3)
+        let stock = TopicSetup.specification(of: .inventoryStock, TopicPlan(replication: 3))
         #expect(stock.config == ["cleanup.policy": "compact", "min.insync.replicas": "2"])
     }
 
@@ -28,7 +28,7 @@ import Testing
         let admin = try KafkaAdmin(
             configuration: KafkaConfiguration(bootstrapServers: cluster.bootstrapServers, clientID: "test"),
             logger: logger)
-        await #expect(throws: Failure.self) { try await TopicSetup.makeMissing(replication: 1, with: admin) }
+        await #expect(throws: Failure.self) { try await TopicSetup.makeMissing(TopicPlan(), with: admin) }
         await admin.close()
     }
 
@@ -37,12 +37,25 @@ import Testing
             TopicWidths(of: found.map { TopicMetadata(name: $0.name, partitions: $1) })
         }
         let new = widths([])
-        #expect(new.usual == Topic.partitions && new.missing.count == Topic.all.count && new.advice == nil)
+        #expect(new.usual == nil && new.missing.count == Topic.all.count && new.advice == nil)
         let wide = widths([(.ordersCreated, 12)])
         #expect(wide.usual == 12 && wide.missing.count == Topic.all.count - 1 && wide.advice == nil)
         let odd = widths([(.ordersCreated, 6), (.ordersConfirmed, 4), (.ordersCancelled, 6)])
         #expect(odd.usual == 6)
         #expect(odd.advice?.hasPrefix("orders.confirmed not of 6 partitions") == true)
+    }
+
+    @Test func `how topics are made comes from the environment`() throws {
+        func plan(_ environment: [String: String]) throws -> TopicPlan {
+            try TopicPlan(Settings(environment: environment, localFolder: nil))
+        }
+        let wide = try plan(["KAFKA_PARTITIONS": "12"])
+        #expect(wide.partitions == 12 && wide.replication == 1)
+        for text in ["many", "0", "-3", "99999999999"] {
+            #expect(throws: Failure("KAFKA_PARTITIONS is a number above 0, not `\(text)`")) {
+                try plan(["KAFKA_PARTITIONS": text])
+            }
+        }
     }
 
     @Test func `topics that are there are left alone`() async throws {
@@ -53,7 +66,7 @@ import Testing
         let admin = try KafkaAdmin(
             configuration: KafkaConfiguration(bootstrapServers: cluster.bootstrapServers, clientID: "test"),
             logger: logger)
-        let made = try await TopicSetup.makeMissing(replication: 1, with: admin)
+        let made = try await TopicSetup.makeMissing(TopicPlan(), with: admin)
         await admin.close()
         #expect(made.isEmpty)
     }

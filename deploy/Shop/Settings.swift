@@ -1,3 +1,4 @@
+import Contracts
 import Glibc
 import Kafka
 
@@ -11,6 +12,7 @@ enum Setting: String, CaseIterable, Sendable {
     case kafkaMechanism = "KAFKA_SASL_MECHANISM"
     case kafkaUsername = "KAFKA_SASL_USERNAME"
     case kafkaPassword = "KAFKA_SASL_PASSWORD"
+    case partitions = "KAFKA_PARTITIONS"
     case replicationFactor = "KAFKA_REPLICATION_FACTOR"
     case ordersURL = "ORDERS_URL"
     case inventoryURL = "INVENTORY_URL"
@@ -46,6 +48,8 @@ enum Setting: String, CaseIterable, Sendable {
             "how the operator shows a password to the brokers: none, or PLAIN, through TLS"
         case .kafkaUsername: "the operator's name there"
         case .kafkaPassword: "the password of that name"
+        case .partitions:
+            "partitions of each topic that `shop setup` makes; like those that are there, if any"
         case .replicationFactor: "copies of each topic that `shop setup` makes"
         case .ordersURL, .inventoryURL, .paymentsURL, .notificationsURL, .salesURL:
             "where the service answers"
@@ -61,6 +65,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .bootstrapServers: "127.0.0.1:9092"
         case .kafkaAuthorityFile, .kafkaCertificateFile, .kafkaKeyFile, .kafkaUsername, .kafkaPassword: ""
         case .kafkaMechanism: KafkaSecurity.Mechanism.none.rawValue
+        case .partitions: "\(Topic.partitions)"
         case .replicationFactor: "1"
         case .ordersURL: "http://127.0.0.1:8080"
         case .inventoryURL: "http://127.0.0.1:8081"
@@ -132,7 +137,7 @@ struct Settings: Sendable {
         case .kafkaAuthorityFile, .kafkaCertificateFile, .kafkaKeyFile, .kafkaMechanism, .kafkaUsername,
             .kafkaPassword:
             return localSecurity(setting, localFolder)
-        case .replicationFactor: return nil
+        case .partitions, .replicationFactor: return nil
         case .ordersPassword, .inventoryPassword, .paymentsPassword, .notificationsPassword, .salesPassword,
             .gatewayPassword:
             return nil

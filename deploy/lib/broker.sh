@@ -23,7 +23,8 @@ broker_start() {
     else
         broker_kind=local
         rm -f "$state/run/kafka.address"
-        launch kafka "$root/.build/${build_kind:-release}/local-broker" --address-file "$state/run/kafka.address"
+        launch kafka "$root/.build/${build_kind:-release}/local-broker" --address-file "$state/run/kafka.address" \
+            ${KAFKA_PARTITIONS:+--partitions "$KAFKA_PARTITIONS"}
         await kafka 20 test -s "$state/run/kafka.address"
     fi
     printf '%s' "$broker_kind" > "$state/run/kafka.kind"

@@ -140,8 +140,8 @@ enum Diagnosis {
             symptoms.append(.wrong("topics", "\(names) missing: run `shop setup`"))
         }
         if let advice = widths.advice { symptoms.append(.wrong("topics", advice)) }
-        if symptoms.isEmpty {
-            symptoms.append(.fine("topics", "\(Topic.all.count), of \(widths.usual) partitions each"))
+        if symptoms.isEmpty, let usual = widths.usual {
+            symptoms.append(.fine("topics", "\(Topic.all.count), of \(usual) partitions each"))
         }
         return symptoms
     }

@@ -65,8 +65,7 @@ enum OutboxCommands {
                 throw UsageError("`shop outbox rewind` needs either --service or --all")
             }
             let time = try arguments.time("--to")
-            let replication = try TopicSetup.replication(shop.settings)
-            let (cluster, topics) = try await TopicSetup.establish(replication: replication, shop)
+            let (cluster, topics) = try await TopicSetup.establish(TopicPlan(shop.settings), shop)
             if !topics.isEmpty { shop.console.say("made the topics \(topics.joined(separator: ", "))") }
             for service in shop.services(arguments) {
                 let (count, gone) = try await shop.withDatabase(schema: service) { connection in

@@ -21,7 +21,7 @@ enum SetupCommand {
         run: { arguments, shop in try await run(shop, grantsRights: arguments.has("--acls")) })
 
     private static func run(_ shop: Shop, grantsRights: Bool) async throws -> ExitCode {
-        let replication = try TopicSetup.replication(shop.settings)
+        let plan = try TopicPlan(shop.settings)
         let passwords = try passwords(shop.settings)
         try await waiting(for: "Postgres", shop) { try await shop.withDatabase { _ in } }
         let roles = try await shop.withDatabase { try await Roles.establish(passwords: passwords, on: $0) }
@@ -35,7 +35,7 @@ enum SetupCommand {
         try await waiting(for: "Kafka", shop) {
             try await shop.withKafka { _ = try await $0.clusterID(timeout: .seconds(5)) }
         }
-        let topics = try await TopicSetup.establish(replication: replication, shop).made
+        let topics = try await TopicSetup.establish(plan, shop).made
         shop.console.say("topics              \(counted(topics, of: Topic.all.count))")
         if grantsRights {
             let rights = try await shop.withKafka { try await ACLSetup.establish(with: $0) }
