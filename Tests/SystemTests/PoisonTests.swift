@@ -11,6 +11,7 @@ extension SystemTests {
     /// Records that nobody can handle, and the operator's tools for them.
     @Suite("Poison") struct PoisonTests {
         private static let hearing = ["inventory", "notifications", "sales"]
+        private static let partition = Topic.partitions - 1
 
         private let shop: RunningShop
 
@@ -19,11 +20,11 @@ extension SystemTests {
         @Test func `a record nobody understands is put aside, and its partition goes on`() async throws {
             let sku = try await shop.sell(500)
             #expect(try await letters() == [], "a test before this one has left some")
-            let deliveries = try await shop.topics.write(Self.poison(on: 5))
+            let deliveries = try await shop.topics.write(Self.poison)
             let last = try #require(deliveries.map(\.offset).max())
             for service in Self.hearing {
                 try await eventually("\(service) has put all aside", within: .seconds(30)) {
-                    try await letters(of: service).count == Self.poison(on: 5).count
+                    try await letters(of: service).count == Self.poison.count
                 }
             }
             // Only an order on the same partition shows that it goes on; not every one lands there.
@@ -85,8 +86,8 @@ extension SystemTests {
                 return try JSONDecoder().decode([Letter].self, from: Data(listed.output.utf8))
             }
             let parked = try await list("parked")
-            #expect(parked.count == Self.hearing.count * Self.poison(on: 5).count)
-            #expect(parked.allSatisfy { $0.topic == "orders.created" && $0.partition == 5 })
+            #expect(parked.count == Self.hearing.count * Self.poison.count)
+            #expect(parked.allSatisfy { $0.topic == "orders.created" && $0.partition == Self.partition })
             let first = try #require(parked.first)
 
             let shown = try await shop.tool("dead-letters", "show", first.id)
@@ -105,7 +106,7 @@ extension SystemTests {
         }
 
         /// Each is wrong in another way.
-        private static func poison(on partition: Int32) -> [ProducerRecord] {
+        private static var poison: [ProducerRecord] {
             let now = Timestamp(unixMicroseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
             let id = Identifier.v7(at: now)
             func record(
@@ -142,7 +143,7 @@ extension SystemTests {
         private func next(of service: String) async throws -> Int64 {
             try await shop.books.number(
                 "SELECT coalesce(max(next), 0) FROM \(service).consumer_offset"
-                    + " WHERE topic = 'orders.created' AND partition = 5")
+                    + " WHERE topic = 'orders.created' AND partition = \(Self.partition)")
         }
     }
 }
