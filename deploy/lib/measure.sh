@@ -31,12 +31,12 @@ kafka_bytes() {
         awk '{ sum += $1 } END { printf "%.0f", sum }'
 }
 
-# age_log FILES: has Postgres make that many files of its log. A server that has run for a while writes over old ones; one
-# that is new has to fill each with zeros first, and whoever writes the most pays for that.
+# age_log FILES: has Postgres make that many files of its log, which the next checkpoint makes old ones. A server that has
+# run for a while writes over old ones; one that is new has to fill each with zeros first, and whoever writes the most
+# pays for that.
 age_log() {
     sql "SELECT count(pg_logical_emit_message(false, 'bench', repeat('x', 16777216))) FROM generate_series(1, $1)" \
         > /dev/null
-    sql CHECKPOINT
 }
 
 # yardstick SECONDS: prints pgbench's transactions per second, on the Postgres of the shop, right after a checkpoint.

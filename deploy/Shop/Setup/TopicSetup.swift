@@ -36,7 +36,8 @@ enum TopicSetup {
         let widths = try await widths(admin)
         let missing = widths.missing
         guard !missing.isEmpty else { return [] }
-        let plan = TopicPlan(partitions: widths.usual ?? plan.partitions, replication: plan.replication)
+        var plan = plan
+        plan.partitions = widths.usual ?? plan.partitions
         do {
             _ = try await admin.createTopics(
                 missing.map { specification(of: $0, plan) }, timeout: creationTimeout)
