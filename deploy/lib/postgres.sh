@@ -41,13 +41,14 @@ postgres_create() {
     # The password goes through a pipe that the inner bash makes: one of ours, Postgres's user may not open.
     # shellcheck disable=SC2016
     secret shop | (cd / && "${as_user[@]}" bash -c '"$@" --pwfile=<(cat)' - "$(postgres_bin)/initdb" -D "$made" \
-        -U shop --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 --data-checksums) > "$log" 2>&1 ||
+        -U shop --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 --lc-collate=C --data-checksums) > "$log" 2>&1 ||
         fail "initdb failed: $(grep -im 1 error "$log" || tail -n 1 "$log")"
     mv -T "$made" "$data"
 }
 
 # postgres_start [SETTING...]: starts the cluster, made first where there is none, and in it the database `shop`;
-# sets DATABASE_URL, the administrator's. The sizes leave room for what else the machine does.
+# sets DATABASE_URL, the administrator's. The sizes leave room for what else the machine does. Every query goes by a key, so
+# ANALYZE looks at a tenth of the rows it would: of tables that grow, all day long, that was 2 % of the processor.
 postgres_start() {
     local data bin memory disk setting settings=()
     unprivileged
@@ -59,7 +60,7 @@ postgres_start() {
     disk=$(df -Pk "$data" | awk 'NR == 2 { print int($4 / 1024 / 4) }')
     for setting in listen_addresses=127.0.0.1 "port=$POSTGRES_PORT" unix_socket_directories= \
         "shared_buffers=$((memory < 1024 ? memory : 1024))MB" "max_wal_size=$((disk < 4096 ? disk : 4096))MB" \
-        checkpoint_timeout=15min jit=off "log_line_prefix=%m [%p] %q%u " "$@"; do
+        checkpoint_timeout=15min jit=off default_statistics_target=10 "log_line_prefix=%m [%p] %q%u " "$@"; do
         settings+=(-c "$setting")
     done
     postgres_gone "$data"
