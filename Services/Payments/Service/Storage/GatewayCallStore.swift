@@ -12,13 +12,15 @@ import Postgres
 /// it by its key: for a table of one row the planner compares each with each. They come to a row by the place where it was
 /// locked, or by a key at a time.
 enum GatewayCallStore {
+    /// Without ON CONFLICT on purpose.
+    ///
+    /// The decider asks for each call once, on a payment that is new or locked, and a row costs half without it.
     private static let insert = PostgresStatement(
         "gateway_call.insert",
         """
         INSERT INTO gateway_call (order_id, kind, cause_id, traceparent, leased_until)
         SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::uuid[]), unnest($4::text[]),
             now() + make_interval(secs => $5::bigint / 1000.0)
-        ON CONFLICT DO NOTHING
         """)
 
     static let delete = PostgresStatement(
