@@ -20,40 +20,33 @@ package struct Identifier: Hashable, Sendable {
             high: time | 0x7000 | (random.0 & 0x0FFF), low: 0x8000_0000_0000_0000 | (random.1 >> 2))
     }
 
-    /// A version 7 identifier of the given moment from the system's random numbers.
-    package static func v7(at time: Timestamp) -> Identifier {
-        // Each draw is a call of the system, dearer than all the rest, and 64 bits are enough for a millisecond: the last
-        // dozen of them stands in both places.
-        var generator = SystemRandomNumberGenerator()
-        let random = generator.next()
-        return v7(unixMilliseconds: time.unixMilliseconds, random: (random, random))
-    }
-
     /// Reads the canonical form, `01890a5d-ac96-774b-bcce-b302099a8057`, in either case; nil for anything else.
     ///
     /// Not for any `StringProtocol`: other modules would call it unspecialized, and reading the headers of an event would
     /// take three times as long.
     package init?(_ text: String) {
         var text = text
-        guard let value = text.withUTF8({ Identifier(bytes: $0) }) else { return nil }
+        guard let value = text.withUTF8({ Identifier(utf8: $0) }) else { return nil }
         self = value
     }
 
-    private init?(bytes: UnsafeBufferPointer<UInt8>) {
+    /// Reads the same of bytes that are no `String` yet.
+    package init?(utf8 bytes: UnsafeBufferPointer<UInt8>) {
         guard bytes.count == 36 else { return nil }
-        var high: UInt64 = 0
-        var low: UInt64 = 0
-        // No digit sets the upper half of it.
-        var wrong: UInt8 = 0
-        for position in 0..<36 {
-            switch position {
-            case 8, 13, 18, 23: wrong |= bytes[position] ^ UInt8(ascii: "-")
-            default:
+        let dash = UInt8(ascii: "-")
+        var wrong = (bytes[8] ^ dash) | (bytes[13] ^ dash) | (bytes[18] ^ dash) | (bytes[23] ^ dash)
+        func number(_ range: Range<Int>) -> UInt64 {
+            var number: UInt64 = 0
+            for position in range {
                 let digit = Identifier.digit(bytes[position])
+                // No digit sets the upper half of it.
                 wrong |= digit & 0xF0
-                if position < 18 { high = high << 4 | UInt64(digit) } else { low = low << 4 | UInt64(digit) }
+                number = number << 4 | UInt64(digit)
             }
+            return number
         }
+        let high = number(0..<8) << 32 | number(9..<13) << 16 | number(14..<18)
+        let low = number(19..<23) << 48 | number(24..<36)
         guard wrong == 0 else { return nil }
         self.init(high: high, low: low)
     }
@@ -95,7 +88,10 @@ extension Identifier: CustomStringConvertible {
     }
 
     /// The last four characters: enough for a person to follow one order through a log.
-    package var short: String { String(description.suffix(4)) }
+    package var short: String {
+        let digits = String(low & 0xFFFF, radix: 16)
+        return String(repeating: "0", count: 4 - digits.utf8.count) + digits
+    }
 }
 
 extension Identifier: Codable {

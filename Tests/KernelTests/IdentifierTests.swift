@@ -55,11 +55,6 @@ struct IdentifierTests {
         }
     }
 
-    @Test func `two of the same moment differ`() {
-        let now = Timestamp(unixMilliseconds: 1_732_190_401_102)
-        #expect(Identifier.v7(at: now) != Identifier.v7(at: now))
-    }
-
     @Test func `in JSON it is its text`() throws {
         let identifier = try #require(Identifier(text))
         let data = try JSONEncoder().encode([identifier])

@@ -108,12 +108,12 @@ extension SystemTests {
         /// Each is wrong in another way.
         private static var poison: [ProducerRecord] {
             let now = Timestamp(unixMicroseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
-            let id = Identifier.v7(at: now)
+            let id = Identifier.fresh()
             func record(
                 _ value: [UInt8], _ change: (inout [(name: String, value: String)]) -> Void = { _ in }
             ) -> ProducerRecord {
                 var headers = CloudEvent(
-                    id: .v7(at: now), type: "orders.created", time: now, subject: id.description,
+                    id: .fresh(), type: "orders.created", time: now, subject: id.description,
                     correlationID: id, causationID: nil, traceparent: nil, version: 1
                 ).headers
                 change(&headers)

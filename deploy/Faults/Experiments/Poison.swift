@@ -71,9 +71,9 @@ private enum Poison {
     /// About an order that nobody knows.
     static func record(_ kind: Kind) -> ProducerRecord {
         let time = Timestamp(unixMicroseconds: WallTime.now.microseconds)
-        let id = Identifier.v7(at: time)
+        let id = Identifier.fresh()
         var headers = CloudEvent(
-            id: .v7(at: time), type: "inventory.reserved", time: time, subject: id.description,
+            id: .fresh(), type: "inventory.reserved", time: time, subject: id.description,
             correlationID: id,
             causationID: nil, traceparent: nil, version: 1
         ).headers

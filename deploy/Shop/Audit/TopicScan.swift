@@ -1,6 +1,7 @@
 import Contracts
 import Kafka
 import Kernel
+import Messaging
 
 /// Everything that stood in the topics when the scan began, read once from beginning to end.
 struct TopicScan: Sendable {
