@@ -58,29 +58,33 @@ extension CloudEvent {
     /// Reads the headers of a record; unknown ones are ignored, as the specification asks, and so is a trace context of
     /// no valid form, as W3C asks.
     ///
+    /// - Parameter header: the value of the last header of a name; nil where there is none.
     /// - Throws: `ContractError`, which sends the record to the dead letters.
-    package init(headers: [(name: String, value: [UInt8])]) throws(ContractError) {
-        // A dozen short names: looking through them costs less than hashing them once.
-        func value(_ name: String) -> String? {
-            headers.last { $0.name == name }.map { String(decoding: $0.value, as: UTF8.self) }
+    package init(header: (_ name: String) -> ArraySlice<UInt8>?) throws(ContractError) {
+        func text(_ value: ArraySlice<UInt8>) -> String { String(decoding: value, as: UTF8.self) }
+        func identifier(_ value: ArraySlice<UInt8>) -> Identifier? {
+            value.withUnsafeBufferPointer { Identifier(utf8: $0) }
         }
-        func required(_ name: String) throws(ContractError) -> String {
-            guard let value = value(name) else { throw .missingHeader(name) }
+        func required(_ name: String) throws(ContractError) -> ArraySlice<UInt8> {
+            guard let value = header(name) else { throw .missingHeader(name) }
             return value
         }
-        guard try required("ce_specversion") == "1.0" else { throw .badHeader("ce_specversion") }
-        guard let id = Identifier(try required("ce_id")) else { throw .badHeader("ce_id") }
-        guard let time = Timestamp(try required("ce_time")) else { throw .badHeader("ce_time") }
-        guard let version = Int64(value("ce_version") ?? "0") else { throw .badHeader("ce_version") }
-        let subject = value("ce_subject") ?? ""
+        guard text(try required("ce_specversion")) == "1.0" else { throw .badHeader("ce_specversion") }
+        guard let id = identifier(try required("ce_id")) else { throw .badHeader("ce_id") }
+        guard let time = Timestamp(text(try required("ce_time"))) else { throw .badHeader("ce_time") }
+        guard let version = Int64(header("ce_version").map(text) ?? "0") else {
+            throw .badHeader("ce_version")
+        }
+        let subject = header("ce_subject").map(text) ?? ""
         guard TextRule.accepts(subject, lengths: 0...EventRule.textMax) else {
             throw .badHeader("ce_subject")
         }
         self.init(
-            id: id, type: try required("ce_type"), time: time, subject: subject,
-            correlationID: value("ce_correlationid").flatMap { Identifier($0) },
-            causationID: value("ce_causationid").flatMap { Identifier($0) },
-            traceparent: value("traceparent").flatMap { TextRule.acceptsTraceparent($0) ? $0 : nil },
+            id: id, type: text(try required("ce_type")), time: time, subject: subject,
+            correlationID: header("ce_correlationid").flatMap(identifier),
+            causationID: header("ce_causationid").flatMap(identifier),
+            traceparent: header("traceparent").map(text)
+                .flatMap { TextRule.acceptsTraceparent($0) ? $0 : nil },
             version: version)
     }
 }

@@ -28,12 +28,20 @@ package struct KafkaRecord: Sendable {
     package let key: [UInt8]?
     /// `nil` marks the key as deleted in a compacted topic.
     package let value: [UInt8]?
-    /// In the producer's order; a name may come more than once.
-    package let headers: [(name: String, value: [UInt8])]
+    package let headers: KafkaHeaders
 
     package init(
         topic: String, partition: Int32, offset: Int64, timestamp: Int64, key: [UInt8]?, value: [UInt8]?,
         headers: [(name: String, value: [UInt8])]
+    ) {
+        self.init(
+            topic: topic, partition: partition, offset: offset, timestamp: timestamp, key: key, value: value,
+            headers: KafkaHeaders(headers))
+    }
+
+    init(
+        topic: String, partition: Int32, offset: Int64, timestamp: Int64, key: [UInt8]?, value: [UInt8]?,
+        headers: KafkaHeaders
     ) {
         self.topic = topic
         self.partition = partition

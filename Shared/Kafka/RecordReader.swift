@@ -1,4 +1,5 @@
 import CRDKafka
+import Glibc
 
 /// Copies librdkafka's messages into records.
 struct RecordReader {
@@ -46,20 +47,21 @@ private func bytes(_ address: UnsafeRawPointer?, _ count: Int) -> [UInt8]? {
     return Array(UnsafeRawBufferPointer(start: address, count: count))
 }
 
-private func headers(_ message: UnsafePointer<rd_kafka_message_t>) -> [(name: String, value: [UInt8])] {
+private func headers(_ message: UnsafePointer<rd_kafka_message_t>) -> KafkaHeaders {
     var list: OpaquePointer?
     let code = rd_kafka_message_headers(message, &list)
-    guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let list else { return [] }
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let list else { return KafkaHeaders(count: 0) }
     let count = rd_kafka_header_cnt(list)
-    var headers: [(name: String, value: [UInt8])] = []
-    headers.reserveCapacity(count)
+    var headers = KafkaHeaders(count: count)
     for index in 0..<count {
         var name: UnsafePointer<CChar>?
         var value: UnsafeRawPointer?
         var size = 0
         rd_kafka_header_get_all(list, index, &name, &value, &size)
         guard let name else { continue }
-        headers.append((String(cString: name), bytes(value, size) ?? []))
+        headers.append(
+            UnsafeRawBufferPointer(start: name, count: strlen(name)),
+            UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : size))
     }
     return headers
 }

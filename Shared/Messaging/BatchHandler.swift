@@ -56,6 +56,15 @@ package struct Handled: Sendable {
     package init() {}
 }
 
+extension CloudEvent {
+    /// Reads the envelope of a record.
+    ///
+    /// - Throws: `ContractError`, which sends the record to the dead letters.
+    package init(headers: KafkaHeaders) throws(ContractError) {
+        try self.init { headers.last(named: $0) }
+    }
+}
+
 extension KafkaRecord {
     /// Reads the envelope and the event of type `E`, and checks that they agree with each other and with the key.
     package func decode<E: Event, Message>(

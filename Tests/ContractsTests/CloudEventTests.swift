@@ -2,6 +2,13 @@ import Contracts
 import Kernel
 import Testing
 
+extension CloudEvent {
+    /// As a consumer reads it.
+    init(headers: [(name: String, value: [UInt8])]) throws(ContractError) {
+        try self.init { name in headers.last { $0.name == name }?.value[...] }
+    }
+}
+
 @Suite("CloudEvents headers")
 struct CloudEventTests {
     static let full = CloudEvent(

@@ -71,7 +71,7 @@ extension SystemTests {
             #expect(Set(records.map(\.partition)).count == 1, "an order's events share their partition")
             var events: [String: CloudEvent] = [:]
             for record in records {
-                let event = try CloudEvent(headers: record.headers)
+                let event = try CloudEvent { record.headers.last(named: $0) }
                 #expect(event.type == record.topic)
                 #expect(event.subject == order.id)
                 #expect(event.correlationID != nil)
