@@ -135,7 +135,7 @@ let package = Package(
                 "NotificationsDomain",
             ]),
         tests("KernelTests", ["Kernel"]),
-        tests("JSONTests", ["JSON", "Contracts"]),
+        tests("JSONTests", ["JSON", "Contracts", "Kernel"]),
         tests("ContractsTests", ["Contracts", "Kernel"], exclude: ["Golden"]),
         tests("ObservabilityTests", ["Observability", "Kernel"]),
         tests("BlockingIOTests", ["BlockingIO"]),

@@ -1,3 +1,5 @@
+import Kernel
+
 /// Writes a value straight to the bytes, with no tree between.
 struct ByteEncoder: Encoder, SingleValueEncodingContainer {
     let writer: JSONWriter
@@ -35,6 +37,10 @@ struct ByteEncoder: Encoder, SingleValueEncodingContainer {
     }
 
     func encode<Value: Encodable>(_ value: Value) throws {
+        if Value.self == Identifier.self, let identifier = value as? Identifier {
+            return writer.append(string: identifier.description)
+        }
+        if Value.self == Money.self, let money = value as? Money { return writer.append(money) }
         let (depth, count) = (writer.depth, writer.bytes.count)
         try value.encode(to: self)
         writer.end(to: depth)

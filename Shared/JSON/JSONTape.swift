@@ -1,3 +1,5 @@
+import Kernel
+
 /// The values of a plain JSON document in the order in which they stand there.
 final class JSONTape {
     struct Value {
@@ -19,14 +21,21 @@ final class JSONTape {
         self.values = try JSONScanner.values(of: bytes)
     }
 
+    private func slice(_ value: Value) -> ArraySlice<UInt8> {
+        bytes[Int(value.bytes.lowerBound)..<Int(value.bytes.upperBound)]
+    }
+
     /// Of a string.
-    func text(_ value: Value) -> String {
-        String(decoding: bytes[Int(value.bytes.lowerBound)..<Int(value.bytes.upperBound)], as: UTF8.self)
+    func text(_ value: Value) -> String { String(decoding: slice(value), as: UTF8.self) }
+
+    /// Of a string; nil where it is none.
+    func identifier(_ value: Value) -> Identifier? {
+        slice(value).withUnsafeBufferPointer { Identifier(utf8: $0) }
     }
 
     /// Of an integer; nil where 64 bits don't hold it.
     func integer(_ value: Value) -> Int64? {
-        var rest = bytes[Int(value.bytes.lowerBound)..<Int(value.bytes.upperBound)]
+        var rest = slice(value)
         let isNegative = rest.first == UInt8(ascii: "-")
         if isNegative { rest.removeFirst() }
         var result: Int64 = 0

@@ -40,6 +40,15 @@ final class JSONWriter {
 
     func append(string: String) { bytes.append(jsonString: string) }
 
+    /// As its own `encode(to:)` would, without a container, which costs more than what is in it.
+    func append(_ money: Money) {
+        append(literal: "{\"amount\":")
+        append(literal: String(money.amount))
+        append(literal: ",\"currency\":")
+        append(string: money.currency.code)
+        append(literal: "}")
+    }
+
     /// - Parameter literal: a number, `true`, `false`, `null` or an empty group.
     func append(literal: String) { bytes.append(contentsOf: literal.utf8) }
 }

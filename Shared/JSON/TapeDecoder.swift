@@ -1,3 +1,5 @@
+import Kernel
+
 /// Reads a value of a `JSONTape`.
 ///
 /// Without a coding path: whoever asks for words asks Foundation.
@@ -42,7 +44,32 @@ struct TapeDecoder: Decoder, SingleValueDecodingContainer {
 
     func decode(_ type: Float.Type) throws -> Float { throw NotPlain() }
 
-    func decode<Value: Decodable>(_ type: Value.Type) throws -> Value { try Value(from: self) }
+    func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
+        if Value.self == Identifier.self, let identifier = try identifier() as? Value { return identifier }
+        if Value.self == Money.self, let money = try money() as? Value { return money }
+        return try Value(from: self)
+    }
+
+    /// As its own `init(from:)` would, without the text of it.
+    private func identifier() throws(NotPlain) -> Identifier {
+        guard let identifier = tape.identifier(try value(.string)) else { throw NotPlain() }
+        return identifier
+    }
+
+    /// As its own `init(from:)` would, without a container, which costs more than what is in it.
+    private func money() throws -> Money {
+        _ = try value(.object)
+        guard let currency = Currency(try member("currency").decode(String.self)) else { throw NotPlain() }
+        return Money(amount: try member("amount").decode(Int64.self), currency: currency)
+    }
+
+    /// Of an object.
+    private func member(_ name: String) throws(NotPlain) -> TapeDecoder {
+        let member = tape.member(name, of: place)
+        // Of two of one name, readers take the one or the other.
+        guard member.count == 1 else { throw NotPlain() }
+        return TapeDecoder(tape: tape, place: member.place)
+    }
 }
 
 extension TapeDecoder {
@@ -57,10 +84,7 @@ extension TapeDecoder {
         }
 
         private func value(_ key: Key) throws(NotPlain) -> TapeDecoder {
-            let member = tape.member(key.stringValue, of: place)
-            // Of two of one name, readers take the one or the other.
-            guard member.count == 1 else { throw NotPlain() }
-            return TapeDecoder(tape: tape, place: member.place)
+            try TapeDecoder(tape: tape, place: place).member(key.stringValue)
         }
 
         func contains(_ key: Key) -> Bool { tape.member(key.stringValue, of: place).count > 0 }

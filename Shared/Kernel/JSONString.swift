@@ -4,11 +4,14 @@ extension [UInt8] {
     /// For those who write JSON piece by piece: the lines of the log, the problem documents, and the module JSON.
     package mutating func append(jsonString text: String) {
         append(UInt8(ascii: "\""))
-        // Nearly all strings: copied in one go.
-        let isPlain = text.utf8.allSatisfy {
-            $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+        var text = text
+        text.withUTF8 { utf8 in
+            // Nearly all strings: copied in one go.
+            let isPlain = utf8.allSatisfy {
+                $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+            }
+            if isPlain { append(contentsOf: utf8) } else { append(escaping: utf8) }
         }
-        if isPlain { append(contentsOf: text.utf8) } else { append(escaping: text.utf8) }
         append(UInt8(ascii: "\""))
     }
 

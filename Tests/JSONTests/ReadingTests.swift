@@ -1,5 +1,6 @@
 import Contracts
 import Foundation
+import Kernel
 import TestSupport
 import Testing
 
@@ -92,6 +93,37 @@ struct ReadingTests {
             if isPlain(bytes, "case \(index)") { plain += 1 }
         }
         #expect((500...4500).contains(plain))
+    }
+
+    @Test func `so are identifiers and money, which have a way of their own`() throws {
+        let document = try MutatedRecords.golden("orders.created")
+        var generator = SeededGenerator(seed: 10)
+        var plain = 0
+        for index in 0..<10_000 {
+            let bytes =
+                index.isMultiple(of: 2)
+                ? Mutation.bytes(document, using: &generator)
+                : try Mutation.json(document, using: &generator)
+            guard let event = try? JSONCoder.decodePlain(OrderCreated.self, from: bytes) else { continue }
+            let reference = try? JSONDecoder().decode(OrderCreated.self, from: Data(bytes))
+            #expect(reference == event, "case \(index) \(String(decoding: bytes, as: UTF8.self))")
+            plain += 1
+        }
+        #expect((100...9000).contains(plain))
+    }
+
+    @Test(arguments: [
+        #"{"amount":1,"currency":"EUR"}"#, #"{"currency":"JPY","else":[{}],"amount":-1}"#,
+        #"{"amount":1,"currency":"eur"}"#, #"{"amount":1}"#, #"{"currency":"EUR"}"#, #"[1,"EUR"]"#,
+        #"{"amount":"1","currency":"EUR"}"#, #"{"amount":1,"amount":2,"currency":"EUR"}"#,
+        #"{"amount":null,"currency":"EUR"}"#, #"{"amount":1,"currency":null}"#, #"{"amount":1,"currency":7}"#,
+    ])
+    func `money is read or refused as by Foundation`(text: String) {
+        let bytes = Array(text.utf8)
+        let reference = try? JSONDecoder().decode(Money.self, from: Data(bytes))
+        #expect((try? JSONCoder.decode(Money.self, from: bytes)) == reference)
+        guard let plain = try? JSONCoder.decodePlain(Money.self, from: bytes) else { return }
+        #expect(plain == reference)
     }
 
     private struct Thing: Decodable, Equatable {

@@ -1,4 +1,5 @@
 import Foundation
+import Kernel
 import TestSupport
 import Testing
 
@@ -36,6 +37,17 @@ struct WritingTests {
             try text(order)
                 == #"{"paid":true,"id":-1,"lines":[{"sku":"tea","quantity":2},"#
                 + #"{"sku":"mug","quantity":0,"price":{"amount":7}}],"nothing":[],"half":0.5}"#)
+    }
+
+    @Test(arguments: [.min, -1, 0, 790, .max] as [Int64])
+    func `money and identifiers are what they say of themselves`(amount: Int64) throws {
+        let price = Money(amount: amount, currency: .eur)
+        let id = Identifier(high: UInt64(bitPattern: amount), low: 7)
+        #expect(try text(price) == #"{"amount":\#(amount),"currency":"EUR"}"#)
+        #expect(try text([price, price]) == "[\(try text(price)),\(try text(price))]")
+        #expect(try text(["id": id]) == #"{"id":"\#(id)"}"#)
+        let data = Data(try JSONCoder.encode(price))
+        #expect(try JSONDecoder().decode(Money.self, from: data) == price)
     }
 
     private struct Nothing: Encodable {
