@@ -54,9 +54,12 @@ package enum TextRule {
     /// It travels with every event of an order, so nothing else may come in by that header.
     package static func acceptsTraceparent(_ text: String) -> Bool {
         guard text.utf8.count == 55, text.utf8.starts(with: "00-".utf8) else { return false }
-        return text.utf8.enumerated().allSatisfy { index, byte in
-            if index == 2 || index == 35 || index == 52 { return byte == UInt8(ascii: "-") }
-            return (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
+        var text = text
+        return text.withUTF8 { bytes in
+            bytes.indices.allSatisfy { index in
+                if index == 2 || index == 35 || index == 52 { return bytes[index] == UInt8(ascii: "-") }
+                return (0x30...0x39).contains(bytes[index]) || (0x61...0x66).contains(bytes[index])
+            }
         }
     }
 

@@ -276,9 +276,12 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
         var next: [TopicPartition: Int64] = [:]
         var messages: [Incoming<Handler.Message>] = []
         var letters: [DeadLetter] = []
+        var heard: [String] = []
         messages.reserveCapacity(batch.count)
+        heard.reserveCapacity(batch.count)
         for decoded in batch {
             let record = decoded.record
+            heard.append(record.topic)
             next[TopicPartition(topic: record.topic, partition: record.partition)] = record.offset + 1
             switch decoded.result {
             case .success(let message) where refused == nil: messages.append(message)
@@ -304,7 +307,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
         #if FAIL_POINTS
             FailPoint.consumerCommitted.reached(size: messages.count)
         #endif
-        metrics.records.count(batch.lazy.map(\.record.topic))
+        metrics.records.count(heard)
         committed(handled, messages: messages, letters: fresh)
         return next.reduce(into: [:]) { moved, entry in
             guard var claim = claims[entry.key] else { return }
@@ -369,8 +372,14 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
         }
     }
 
-    private struct Decoded: Sendable {
+    /// A class: what is generic here is so at run time, too, where each copy of a structure costs a look at its type.
+    private final class Decoded: Sendable {
         let record: KafkaRecord
         let result: Result<Incoming<Handler.Message>, ContractError>
+
+        init(record: KafkaRecord, result: Result<Incoming<Handler.Message>, ContractError>) {
+            self.record = record
+            self.result = result
+        }
     }
 }

@@ -12,9 +12,15 @@ package final class GroupCommit<Request: Sendable, Response: Sendable>: Sendable
     /// after a transient `PostgresError`, which would hit each of them: all get it, and may be repeated by their keys.
     package typealias Write = @Sendable ([Request]) async throws -> [Response]
 
-    private struct Waiting {
+    /// A class: what is generic here is so at run time, too, where each copy of a structure costs a look at its type.
+    private final class Waiting: Sendable {
         let request: Request
         let continuation: CheckedContinuation<Response, any Error>
+
+        init(request: Request, continuation: CheckedContinuation<Response, any Error>) {
+            self.request = request
+            self.continuation = continuation
+        }
     }
 
     private struct State {
@@ -96,7 +102,7 @@ package final class GroupCommit<Request: Sendable, Response: Sendable>: Sendable
 
     private func commit(_ batch: ArraySlice<Waiting>) async {
         do {
-            let responses = try await write(batch.map(\.request))
+            let responses = try await write(batch.map { $0.request })
             precondition(responses.count == batch.count, "a group commit answers each of its requests")
             for (waiting, response) in zip(batch, responses) {
                 waiting.continuation.resume(returning: response)

@@ -96,18 +96,21 @@ enum ReservationStore {
 
     /// An array in the text form Postgres reads, since `unnest` would tear arrays of arrays apart.
     static func arrayLiteral(_ elements: [String]) -> String {
-        var literal = "{".unicodeScalars
+        var literal = [UInt8(ascii: "{")]
         for (index, element) in elements.enumerated() {
-            literal.append(contentsOf: (index == 0 ? "\"" : ",\"").unicodeScalars)
+            if index > 0 { literal.append(UInt8(ascii: ",")) }
+            literal.append(UInt8(ascii: "\""))
             // Not by characters: a quote with an accent is one of its own to Swift, and a quote to Postgres.
-            for scalar in element.unicodeScalars {
-                if scalar == "\"" || scalar == "\\" { literal.append("\\") }
-                literal.append(scalar)
+            for byte in element.utf8 {
+                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+                    literal.append(UInt8(ascii: "\\"))
+                }
+                literal.append(byte)
             }
-            literal.append("\"")
+            literal.append(UInt8(ascii: "\""))
         }
-        literal.append("}")
-        return String(literal)
+        literal.append(UInt8(ascii: "}"))
+        return String(decoding: literal, as: UTF8.self)
     }
 }
 
