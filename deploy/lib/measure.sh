@@ -31,12 +31,14 @@ kafka_bytes() {
         awk '{ sum += $1 } END { printf "%.0f", sum }'
 }
 
-# age_log FILES: has Postgres make that many files of its log, which the next checkpoint makes old ones. A server that has
-# run for a while writes over old ones; one that is new has to fill each with zeros first, and whoever writes the most
-# pays for that.
-age_log() {
-    sql "SELECT count(pg_logical_emit_message(false, 'bench', repeat('x', 16777216))) FROM generate_series(1, $1)" \
-        > /dev/null
+# age FILES: makes Postgres one that has run for a while, by a table that comes and goes: it has touched all its buffers, and
+# the next checkpoint makes that many files of its log old ones, to write over. A new server gets each page of its memory
+# from the kernel when it is first touched, and fills each new file with zeros first; whoever writes the most pays for that.
+age() {
+    sql 'CREATE TABLE age (page text)' bench
+    sql 'ALTER TABLE age ALTER page SET STORAGE PLAIN' bench
+    sql "INSERT INTO age SELECT repeat('x', 8000) FROM generate_series(1, $1 * 2048)" bench
+    sql 'DROP TABLE age' bench
 }
 
 # yardstick SECONDS: prints pgbench's transactions per second, on the Postgres of the shop, right after a checkpoint.
