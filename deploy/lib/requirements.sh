@@ -26,6 +26,11 @@ packages() {
     if [[ -n ${KAFKA_HOME:-} ]] && ! command -v java > /dev/null; then missing+=(default-jre-headless); fi
     if [[ ${KAFKA_SECURITY:-none} != none ]] && ! command -v openssl > /dev/null; then missing+=(openssl); fi
     ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
+    # Ubuntu 22.04 has all of them, and compiles for minutes before it finds out.
+    for pair in rdkafka:2.0.2 libcurl:7.85; do
+        pkg-config --atleast-version "${pair##*:}" "${pair%%:*}" ||
+            fail "${pair%%:*} is $(pkg-config --modversion "${pair%%:*}"), and the shop needs ${pair##*:} or later: Debian 12 and Ubuntu 24.04 have it"
+    done
 }
 
 install_packages() {
