@@ -102,7 +102,8 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 END
     kafka_options
-    export LOG_DIR=$state/log/kafka
+    # Apache's scripts take it apart where it has a space, as the way to this folder may.
+    export LOG_DIR=${state#"$root/"}/log/kafka
     # A new folder is a new cluster with a new id, by which the services know that its topics are empty.
     [[ -f $data/meta.properties ]] ||
         "$KAFKA_HOME/bin/kafka-storage.sh" format -c "$properties" \
