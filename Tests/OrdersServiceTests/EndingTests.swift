@@ -139,6 +139,31 @@ struct EndingTests {
         }
     }
 
+    @Test func `an overdue order behind a thousand that have ended does not wait for them to settle`()
+        async throws
+    {
+        try await OrdersUnderTest.run(deadline: .milliseconds(50)) { orders in
+            let first = try OrderAnswer(await orders.post(tea())).id
+            let ended = """
+                INSERT INTO orders (id, customer_id, lines, total_amount, currency, status, created_at,
+                    updated_at, deadline)
+                SELECT gen_random_uuid(), customer_id, lines, total_amount, currency, 'confirmed', created_at,
+                    updated_at, deadline
+                FROM orders, generate_series(1, 1100) WHERE id = '\(first)'
+                """
+            try await orders.pool.query(PostgresStatement.once(ended)())
+            let id = try OrderAnswer(await orders.post(tea())).id
+            let stop = StopFlag()
+            async let sweeping: Void = orders.sweeper.run(until: stop)
+            defer { stop.set() }
+            try await eventually("the deadline has cancelled the order", within: .seconds(10)) {
+                try OrderAnswer(await orders.get("/v1/orders/\(id)")).reason == "deadline"
+            }
+            stop.set()
+            await sweeping
+        }
+    }
+
     @Test func `an overdue order that can't be read holds up no other, and is told of once`() async throws {
         try await OrdersUnderTest.run(deadline: .milliseconds(50)) { orders in
             let ids = try [

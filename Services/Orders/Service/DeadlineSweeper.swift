@@ -8,8 +8,8 @@ import Postgres
 ///
 /// Orders alone owns deadlines; the others never guess.
 ///
-/// Walks the index of deadlines and then stays at its end, so that each order is looked at once, whatever lies behind; a
-/// restart goes on near where the last process was. Another instance does the same; the decider makes the second
+/// Walks the index of deadlines and then stays at its end, so that each order is looked at once, whatever lies behind, or
+/// for some seconds where orders may take only so long; a restart goes on near where the last process was. Another instance does the same; the decider makes the second
 /// cancellation nothing.
 struct DeadlineSweeper: Sendable {
     let pool: PostgresPool
@@ -35,13 +35,12 @@ struct DeadlineSweeper: Sendable {
         while !stop.isSet {
             do {
                 var place = try await begin(at: position)
-                let isBehind = try await sweep(from: &place, without: unreadable)
-                position = place
+                defer { position = place }
+                try await sweep(from: &place, without: unreadable, until: stop)
                 if noted.duration(to: .now) > noteInterval {
                     try await OrderStore.noteSwept(upTo: place.deadline, in: pool)
                     noted = .now
                 }
-                if isBehind { continue }
             } catch let error as StoredOrderError {
                 unreadable.insert(error.id)
                 logger.error(
@@ -61,22 +60,26 @@ struct DeadlineSweeper: Sendable {
         return OrderStore.SweepPosition(deadline: known.advanced(by: .zero - Self.margin))
     }
 
-    /// True when there may be more to do at once.
+    /// Cancels what is overdue now, and moves `position` behind what need not be looked at again.
     private func sweep(
-        from position: inout OrderStore.SweepPosition, without unreadable: Set<Identifier>
-    ) async throws -> Bool {
+        from position: inout OrderStore.SweepPosition, without unreadable: Set<Identifier>,
+        until stop: StopFlag
+    ) async throws {
         let now = Timestamp.now()
-        let overdue = try await OrderStore.overdue(after: position, at: now, limit: Self.chunk, in: pool)
-        guard let last = overdue.last else { return false }
-        let late = overdue.filter { $0.isPending && !unreadable.contains($0.id) }.map {
-            OrderCommandHandler.Command(orderID: $0.id, message: .cancel(by: .deadline), cause: nil)
-        }
-        if !late.isEmpty { _ = try await commands.commit(late, in: pool, relay) }
         // What is overdue sooner than that may have neighbours still to be committed, so it is looked at again.
         let settled = now.advanced(by: min(.zero, deadline - Self.commitMax))
-        if last.deadline <= settled {
-            position = OrderStore.SweepPosition(deadline: last.deadline, id: last.id)
+        var place = position
+        while !stop.isSet {
+            let overdue = try await OrderStore.overdue(after: place, at: now, limit: Self.chunk, in: pool)
+            let late = overdue.filter { $0.isPending && !unreadable.contains($0.id) }.map {
+                OrderCommandHandler.Command(orderID: $0.id, message: .cancel(by: .deadline), cause: nil)
+            }
+            if !late.isEmpty { _ = try await commands.commit(late, in: pool, relay) }
+            if let done = overdue.last(where: { $0.deadline <= settled }) {
+                position = OrderStore.SweepPosition(deadline: done.deadline, id: done.id)
+            }
+            guard overdue.count == Self.chunk, let last = overdue.last else { return }
+            place = OrderStore.SweepPosition(deadline: last.deadline, id: last.id)
         }
-        return overdue.count == Self.chunk && last.deadline <= settled
     }
 }
