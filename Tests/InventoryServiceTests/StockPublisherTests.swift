@@ -1,5 +1,6 @@
 import Contracts
 import Kernel
+import Observability
 import Postgres
 import TestSupport
 import Testing
@@ -34,6 +35,36 @@ struct StockPublisherTests {
             try await eventually("the stock is told") { try await inventory.number(Self.unpublished) == 0 }
             next.close()
             await running
+        }
+    }
+
+    @Test func `what was left untold is looked for a page at a time`() async throws {
+        try await InventoryUnderTest.run { inventory in
+            for sku in ["cup", "pot", "tea"] { try await inventory.list(sku, available: 10) }
+            try await inventory.handle(.order(.fresh(), ("cup", 1)), .order(.fresh(), ("tea", 1)))
+            var (found, next) = try await ProductQueries.unpublished(after: "", limit: 2, in: inventory.pool)
+            #expect(found == ["cup"])
+            #expect(next == "pot")
+            (found, next) = try await ProductQueries.unpublished(after: "pot", limit: 2, in: inventory.pool)
+            #expect(found == ["tea"])
+            #expect(next == nil)
+        }
+    }
+
+    @Test func `a product that can't be read holds up no other`() async throws {
+        try await InventoryUnderTest.run { inventory in
+            for sku in ["cup", "tea"] { try await inventory.list(sku, available: 10) }
+            try await inventory.handle(.order(.fresh(), ("cup", 1), ("tea", 1)))
+            let byHand = "UPDATE product SET currency = 'eur' WHERE sku = 'cup'"
+            try await inventory.pool.query(PostgresStatement.once(byHand)())
+            try await inventory.publisher.publishWaiting()
+            let told = try #require(try await inventory.said(.inventoryStock).last)
+            #expect(told.key == "tea")
+            #expect(told.payload.contains(#""available":9"#))
+            #expect(try await inventory.number(Self.unpublished) == 1)
+            let complaints = inventory.log.lines.filter { $0.level >= .warning }
+            #expect(complaints.count == 1)
+            #expect(complaints.allSatisfy { $0.metadata.values.contains { $0.contains("cup") } })
         }
     }
 

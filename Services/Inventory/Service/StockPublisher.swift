@@ -15,6 +15,8 @@ final class StockPublisher: Sendable {
     static let sweepInterval = Duration.seconds(60)
     /// The most rows locked at a time: each holds up the orders that want it.
     static let chunk = 200
+    /// The most rows that a sweep looks at in one statement.
+    private static let page = 2500
 
     private let pool: PostgresPool
     private let relay: OutboxRelay
@@ -57,9 +59,9 @@ final class StockPublisher: Sendable {
             let isLast = stop.isSet
             do {
                 if nextSweep <= .now {
-                    let missed = try await ProductQueries.unpublished(in: pool)
-                    waiting.withLock { $0.formUnion(missed) }
+                    // Before it: a sweep that fails is not to hold up what is known to wait.
                     nextSweep = .now + Self.sweepInterval
+                    try await sweep()
                 }
                 try await publishWaiting()
                 backoff.reset()
@@ -73,6 +75,16 @@ final class StockPublisher: Sendable {
                 if isLast { return }
                 await stop.sleep(backoff.next())
             }
+        }
+    }
+
+    private func sweep() async throws {
+        var place: String? = ""
+        while let after = place, !stop.isSet {
+            let (missed, next) = try await ProductQueries.unpublished(
+                after: after, limit: Self.page, in: pool)
+            waiting.withLock { $0.formUnion(missed) }
+            place = next
         }
     }
 
@@ -94,12 +106,15 @@ final class StockPublisher: Sendable {
     }
 
     private func publish(_ skus: [String]) async throws {
-        let count = try await pool.transaction { transaction in
-            let products = try await ProductQueries.publish(skus, in: transaction)
+        let (count, unreadable) = try await pool.transaction { transaction in
+            let (products, unreadable) = try await ProductQueries.publish(skus, in: transaction)
             let now = Timestamp.now()
             Outbox.append(try products.map { try $0.event(at: now) }, to: transaction)
-            return products.count
+            return (products.count, unreadable)
         }
         if count > 0 { relay.eventsWritten() }
+        for error in unreadable {
+            logger.error("a product can't be told of, mend its row", metadata: [LogKey.error: "\(error)"])
+        }
     }
 }

@@ -9,8 +9,13 @@ enum ProductQueries {
         "product.list",
         "SELECT \(ProductStore.columns) FROM product WHERE sku > $1 ORDER BY sku LIMIT $2")
 
+    /// No index has it, so that orders need not change one: a walk over all products, $2 at a time.
     private static let unpublished = PostgresStatement(
-        "product.unpublished", "SELECT sku FROM product WHERE published_version <> version")
+        "product.unpublished",
+        """
+        SELECT coalesce(array_agg(sku) FILTER (WHERE published_version <> version), '{}'), max(sku), count(*)
+        FROM (SELECT sku, version, published_version FROM product WHERE sku > $1 ORDER BY sku LIMIT $2) AS page
+        """)
 
     private static let lockUnpublished = PostgresStatement(
         "product.lock_unpublished",
@@ -43,18 +48,33 @@ enum ProductQueries {
         return (page, page.last?.sku)
     }
 
-    /// The SKUs of which `inventory.stock` doesn't know the latest.
-    static func unpublished(in pool: PostgresPool) async throws -> [String] {
-        try await pool.query(unpublished()).map { try $0.string(0) }
+    /// Those of the next `limit` SKUs of which `inventory.stock` doesn't know the latest.
+    ///
+    /// - Returns: them, and the SKU after which to go on; nil where there is no more.
+    static func unpublished(
+        after sku: String, limit: Int, in pool: PostgresPool
+    ) async throws -> (skus: [String], next: String?) {
+        guard let row = try await pool.query(unpublished(sku, Int64(limit))).first else { return ([], nil) }
+        return (try row.stringArray(0), try row.int64(2) < limit ? nil : row.optionalString(1))
     }
 
     /// Locks those of the products whose latest version is not published, and marks it as such.
-    static func publish(_ skus: [String], in transaction: PostgresTransaction) async throws -> [StoredProduct]
-    {
-        let products = try await transaction.query(lockUnpublished(skus)).map(StoredProduct.init(row:))
-        if !products.isEmpty {
-            transaction.enqueue(markPublished(products.map(\.sku), products.map(\.version)))
+    ///
+    /// - Returns: them, and for each that can't be read an error that names it; it stays as it is.
+    static func publish(
+        _ skus: [String], in transaction: PostgresTransaction
+    ) async throws -> (products: [StoredProduct], unreadable: [any Error]) {
+        var found: (products: [StoredProduct], unreadable: [any Error]) = ([], [])
+        for row in try await transaction.query(lockUnpublished(skus)) {
+            do {
+                found.products.append(try StoredProduct(row: row))
+            } catch {
+                found.unreadable.append(error)
+            }
         }
-        return products
+        if !found.products.isEmpty {
+            transaction.enqueue(markPublished(found.products.map(\.sku), found.products.map(\.version)))
+        }
+        return found
     }
 }
