@@ -71,6 +71,15 @@ struct NoticeTextTests {
                 == "Your order 8057 is confirmed. 49.98 EUR is paid and the goods are on their way.")
     }
 
+    @Test(arguments: [NoticeKind.confirmed, .cancelled])
+    func `who has heard of the end is not promised it`(told: NoticeKind) {
+        let decision = NoticeDecider.decide([told], .created(total: NoticeDeciderTests.total), order: order)
+        #expect(
+            decision.effects.map(\.text) == [
+                "We had your order 8057 for 49.98 EUR. You have heard already what became of it."
+            ])
+    }
+
     @Test(arguments: [
         (NoticeReason.outOfStock, "something in it is out of stock"),
         (.paymentDeclined, "your payment was declined"),

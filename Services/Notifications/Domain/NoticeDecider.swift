@@ -57,7 +57,8 @@ package enum NoticeDecider {
         case .confirmed where told.contains(.cancelled), .cancelled where told.contains(.confirmed):
             return NoticeDecision(.alarm("an order that is both confirmed and cancelled"), told)
         case .created, .confirmed, .cancelled:
-            let notice = Notice(kind: message.kind, text: NoticeText.write(message, order: order))
+            let text = NoticeText.write(message, order: order, after: told)
+            let notice = Notice(kind: message.kind, text: text)
             return NoticeDecision(.applied, told.union([message.kind]), effects: [notice])
         }
     }

@@ -2,8 +2,14 @@ package import Kernel
 
 /// What a notice says.
 package enum NoticeText {
-    package static func write(_ message: NoticeMessage, order: Identifier) -> String {
+    /// - Parameter told: what its customer has heard of the order already. Topics keep no order between them, so that may
+    ///   be its end, after which nothing is to be promised.
+    package static func write(
+        _ message: NoticeMessage, order: Identifier, after told: Set<NoticeKind> = []
+    ) -> String {
         switch message {
+        case .created(let total) where !told.isEmpty:
+            "We had your order \(order.short) for \(total.text). You have heard already what became of it."
         case .created(let total):
             "We have your order \(order.short) for \(total.text) and will tell you when it is confirmed."
         case .confirmed(let total):

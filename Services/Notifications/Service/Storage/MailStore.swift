@@ -19,7 +19,7 @@ struct PendingMail: Sendable {
 
 /// Rows of `message` that wait for the mail server.
 ///
-/// Of an order only the oldest pending one is ever leased, so its customer hears things in the order they happened. The
+/// Of an order only the oldest pending one is ever leased, so its customer hears things in the order they were written. The
 /// others are due no sooner than it: one that was due and had to wait would stand at the head of the index, where each
 /// lease walks over it, and after an outage there are as many of those as orders. So whoever puts off the oldest puts
 /// off all, what is written later waits for those before it (`MessageStore.insert`), and whoever is done with the oldest
