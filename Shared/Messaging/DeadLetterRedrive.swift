@@ -44,27 +44,41 @@ struct DeadLetterRedrive<Handler: BatchHandler>: Sendable {
     }
 
     /// The id of the letter that was tried; nil when none is marked.
+    ///
+    /// One that is refused gets a second try before it is parked, as in `EventConsumer`: what refused it may have been
+    /// another transaction of its order that is through by now.
     private func one() async throws -> Int64? {
-        var tried: Int64?
-        do {
-            let done = try await pool.transaction { transaction -> (id: Int64, handled: Handled)? in
-                guard let row = try await transaction.query(Self.next()).first else { return nil }
-                let id = try row.int64(0)
-                tried = id
-                let incoming = try handler.decode(try Self.record(row))
-                let handled = try await handler.handle([incoming], in: transaction)
-                transaction.enqueue(Self.finish(id, "redriven", nil as String?))
-                Outbox.append(handled.events, to: transaction)
-                return (id, handled)
+        var refused: Int64?
+        while true {
+            var tried: Int64?
+            do {
+                return try await handleNext { tried = $0 }
+            } catch {
+                if let refusal = error as? PostgresError, refusal.classification == .transient { throw error }
+                guard let id = tried else { throw error }
+                if refused == id {
+                    try await pool.query(Self.finish(id, "parked", "\(error)".withoutNUL))
+                    return id
+                }
+                refused = id
             }
-            if let handled = done?.handled { committed(handled) }
-            return done?.id
-        } catch {
-            if let refusal = error as? PostgresError, refusal.classification == .transient { throw error }
-            guard let id = tried else { throw error }
-            try await pool.query(Self.finish(id, "parked", "\(error)".withoutNUL))
-            return id
         }
+    }
+
+    /// Handles the oldest marked letter that no other process has in hand, if there is one.
+    private func handleNext(_ trying: (Int64) -> Void) async throws -> Int64? {
+        let done = try await pool.transaction { transaction -> (id: Int64, handled: Handled)? in
+            guard let row = try await transaction.query(Self.next()).first else { return nil }
+            let id = try row.int64(0)
+            trying(id)
+            let incoming = try handler.decode(try Self.record(row))
+            let handled = try await handler.handle([incoming], in: transaction)
+            transaction.enqueue(Self.finish(id, "redriven", nil as String?))
+            Outbox.append(handled.events, to: transaction)
+            return (id, handled)
+        }
+        if let handled = done?.handled { committed(handled) }
+        return done?.id
     }
 
     private static func record(_ row: PostgresRow) throws -> KafkaRecord {

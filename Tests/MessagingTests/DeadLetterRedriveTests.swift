@@ -71,6 +71,14 @@ struct DeadLetterRedriveTests {
         }
     }
 
+    @Test func `one that lost to another of its order is tried again before it is parked`() async throws {
+        try await MessagingHouse.with { house in
+            try await park([try OrderCancelled(by: "raced").record], in: house)
+            try await redrive(EffectHandler(), house)
+            #expect(try await states(house) == ["redriven 2"])
+        }
+    }
+
     @Test func `those that nobody marked are left alone`() async throws {
         try await MessagingHouse.with { house in
             try await park([try OrderCancelled(by: "a").record], in: house)

@@ -9,7 +9,7 @@ import TestSupport
 /// A small service: a row for each cancelled order, made once, and one for each time it heard of it.
 ///
 /// The customer says what else happens: `refused` is a value the table doesn't take, `unbuilt` meets a table that is
-/// missing, `conflict` loses against another transaction.
+/// missing, `conflict` loses against another transaction, `raced` the first time to one that made its row.
 final class EffectHandler: BatchHandler {
     let afterCommits = Atomic(0)
     /// The sizes of the batches that were tried.
@@ -39,6 +39,10 @@ final class EffectHandler: BatchHandler {
         {
             onConflict()
             let lost = "DO $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '40001'; END $$"
+            try await transaction.query(PostgresStatement.once(lost)())
+        }
+        if tried.count == 1, batch.contains(where: { $0.message.customerId == "raced" }) {
+            let lost = "DO $$ BEGIN RAISE EXCEPTION 'raced' USING ERRCODE = '23505'; END $$"
             try await transaction.query(PostgresStatement.once(lost)())
         }
         let orders = batch.map(\.message.orderId)
