@@ -6,6 +6,8 @@ struct ConsumerMetrics: Sendable {
     /// Records that are committed, dead letters among them.
     let records: TopicCounters
     let deadLetters: TopicCounters
+    /// Memberships that an error ended; the consumer joins again.
+    let interruptions: Counter
     private let sizes: Histogram
     private let durations: Histogram
 
@@ -15,6 +17,8 @@ struct ConsumerMetrics: Sendable {
         deadLetters = TopicCounters(
             topics, name: "consumer_dead_letters_total", help: "Records that could not be handled.",
             in: metrics)
+        interruptions = metrics.makeCounter(
+            name: "consumer_interruptions_total", help: "Memberships in the group that an error ended.")
         sizes = metrics.makeHistogram(
             name: "consumer_batch_records", help: "Records that one poll brought.", bounds: Histogram.sizes)
         durations = metrics.makeHistogram(

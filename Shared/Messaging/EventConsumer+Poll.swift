@@ -1,6 +1,7 @@
 import Kafka
 import Observability
 import Postgres
+import Synchronization
 
 /// What a poll says instead of bringing records, and positions that no fetch could begin at.
 extension EventConsumer {
@@ -34,16 +35,19 @@ extension EventConsumer {
                 // By the time this is known, the end may have come past the position again: the beginning tells.
                 let beginnings = try await consumer.beginningOffsets(
                     of: [partition], timeout: Self.edgesLimit)
-                if let beginning = beginnings[partition], let claim = claims[partition], claim.next > 0 {
-                    if claim.next >= beginning {
-                        _ = try await setBack([partition], claims, offsets)
-                    } else {
-                        logger.error(
-                            "records were deleted before they were handled: `shop outbox rewind --all --offsets`",
-                            metadata: [LogKey.error: "\(error)"])
-                    }
+                guard let beginning = beginnings[partition], let claim = claims[partition], claim.next > 0
+                else { throw error }
+                guard claim.next < beginning else {
+                    _ = try await setBack([partition], claims, offsets)
+                    throw error
                 }
-                throw error
+                logger.error(
+                    "records were deleted before they were handled, and their partition stands still: "
+                        + "`shop outbox rewind --all --offsets`",
+                    metadata: [LogKey.error: "\(error)"])
+                // The other partitions are none the worse for it.
+                place.withLock { _ = $0?.outOfRange.insert(partition) }
+                return .records([])
             case .fatal, .transient, .recordTooLarge, .queueFull, .timedOut, .closed, .other: throw error
             }
         }

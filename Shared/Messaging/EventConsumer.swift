@@ -35,11 +35,13 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
     private let assigned = Atomic(false)
     private let metrics: ConsumerMetrics
     /// Where the member that is in the group stands.
-    private let place = Mutex<Place?>(nil)
+    let place = Mutex<Place?>(nil)
 
-    private struct Place {
+    struct Place {
         let consumer: KafkaConsumer
-        let claims: [TopicPartition: ConsumerOffsets.Claim]
+        var claims: [TopicPartition: ConsumerOffsets.Claim]
+        /// Partitions that stand still, since the record that is next was deleted.
+        var outOfRange: Set<TopicPartition> = []
     }
 
     /// - Parameters:
@@ -65,6 +67,10 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
             name: "kafka_consumergroup_lag",
             help: "Records of a partition that this member has not handled yet, as of the last fetch."
         ) { [weak self] in self?.lag ?? [] }
+        metrics.makeGauge(
+            name: "consumer_partitions_out_of_range",
+            help: "Partitions that stand still, since their next record was deleted before it was handled."
+        ) { [weak self] in Double(self?.place.withLock { $0?.outOfRange.count } ?? 0) }
     }
 
     private var lag: [(labels: PrometheusCollectorRegistry.Labels, value: Double)] {
@@ -118,6 +124,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
                 return
             } catch {
                 if error is ClusterError { assigned.store(false, ordering: .releasing) }
+                metrics.interruptions.increment()
                 logger.warning(
                     "consumer interrupted, joining again",
                     metadata: [LogKey.error: "\(error)", LogKey.attempt: "\(backoff.attempt + 1)"])
@@ -185,7 +192,7 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
                     try await cluster.requireSame(as: consumer.clusterID(timeout: .seconds(5)))
                     try await process(records, offsets, &claims)
                     progressing()
-                    place.withLock { $0 = Place(consumer: consumer, claims: claims) }
+                    place.withLock { $0?.claims = claims }
                     let time = begun.duration(to: .now)
                     metrics.handled(records.count, in: time)
                     let rest = handler.pace - time

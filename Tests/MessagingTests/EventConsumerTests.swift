@@ -18,7 +18,7 @@ struct EventConsumerTests {
             policy: .stop, logger: house.log.logger)
     }
 
-    private func consumer(
+    func consumer(
         _ house: MessagingHouse, _ kafka: MockKafka, _ handler: EffectHandler,
         _ metrics: PrometheusCollectorRegistry = PrometheusCollectorRegistry()
     ) -> Consumer {
@@ -29,7 +29,7 @@ struct EventConsumerTests {
     }
 
     /// Runs a consumer beside the body, and ends it after it.
-    private func running(_ consumer: Consumer, _ body: () async throws -> Void) async throws {
+    func running(_ consumer: Consumer, _ body: () async throws -> Void) async throws {
         async let running: Void = consumer.run()
         do { try await body() } catch {
             consumer.close()
@@ -43,7 +43,7 @@ struct EventConsumerTests {
         try await house.strings("SELECT customer FROM effect ORDER BY customer")
     }
 
-    private func awaitEffects(_ count: Int64, _ house: MessagingHouse) async throws {
+    func awaitEffects(_ count: Int64, _ house: MessagingHouse) async throws {
         try await eventually("\(count) effects") {
             try await house.number("SELECT count(*) FROM effect") == count
         }
@@ -102,54 +102,6 @@ struct EventConsumerTests {
                 #expect(metrics.values(of: "consumer_dead_letters_total")[topic] == 1)
                 #expect(metrics.sum("consumer_batch_records_sum") == 3)
                 #expect(metrics.values(of: "kafka_consumergroup_lag") == [:])
-            }
-        }
-    }
-
-    /// Three records were handled, and `consumer_offset` says five: two that the log had are gone.
-    private func handleThree(of house: MessagingHouse, _ kafka: MockKafka) async throws {
-        try await kafka.send(try ["a", "b", "c"].map { try OrderCancelled(by: $0).record })
-        try await running(consumer(house, kafka, EffectHandler())) { try await awaitEffects(3, house) }
-        try await house.run("UPDATE consumer_offset SET next = 5 WHERE next = 3")
-    }
-
-    private let shorter = "kafka has less of a partition than was handled"
-
-    @Test func `a log shorter than what was handled is read again before it has regrown`() async throws {
-        try await MessagingHouse.with { house in
-            try await MockKafka.with(house) { kafka in
-                try await handleThree(of: house, kafka)
-                // The member can't ask for the ends, and hears of it by the first fetch.
-                try kafka.cluster.failNext(request: 2, codes: [29])
-                try await running(consumer(house, kafka, EffectHandler())) {
-                    try await eventually("out of range") {
-                        house.log.lines.contains {
-                            $0.message == "consumer interrupted, joining again"
-                                && $0.metadata[LogKey.error]?.contains("out of range") ?? false
-                        }
-                    }
-                    try await kafka.send(try ["d", "e", "f", "g"].map { try OrderCancelled(by: $0).record })
-                    try await awaitEffects(7, house)
-                }
-                #expect(try await house.number("SELECT count(*) FROM delivery") == 3 + 7)
-                #expect(house.log.lines.contains { $0.message == "ends of partitions not known" })
-                #expect(house.log.lines.filter { $0.message.hasPrefix(shorter) }.count == 1)
-            }
-        }
-    }
-
-    @Test func `a log shorter than what was handled is noticed when it is assigned`() async throws {
-        try await MessagingHouse.with { house in
-            try await MockKafka.with(house) { kafka in
-                try await handleThree(of: house, kafka)
-                try await running(consumer(house, kafka, EffectHandler())) {
-                    try await eventually("all is heard again") {
-                        try await house.number("SELECT max(next) FROM consumer_offset") == 3
-                    }
-                }
-                #expect(try await house.number("SELECT count(*) FROM delivery") == 3 + 3)
-                #expect(house.log.lines.filter { $0.message.hasPrefix(shorter) }.count == 1)
-                #expect(!house.log.lines.contains { $0.message == "consumer interrupted, joining again" })
             }
         }
     }
