@@ -14,6 +14,8 @@ package final class OutboxRelay: Sendable {
     package static let batchMax = 2000
     /// How long a stop waits for the acknowledgements of what is in flight.
     static let stopGrace = Duration.seconds(3)
+    /// How long a relay that is to stop goes on with a backlog.
+    static let drainLimit = Duration.seconds(1)
     /// How often a relay with nothing to publish looks whether it was deposed or rewound, and any relay whether the cluster
     /// is another.
     static let lookInterval = Duration.seconds(1)
@@ -168,6 +170,10 @@ package final class OutboxRelay: Sendable {
                 throw BuildError(refusal: .authorization(reason))
             } catch is DeposedError {
                 logger.info("another relay leads, or the outbox was rewound: starting over")
+            } catch let error where stop.isSet {
+                logger.info(
+                    "relay stopped before all was acknowledged: the rest is published at the next start",
+                    metadata: [LogKey.error: "\(error)"])
             } catch {
                 logger.warning(
                     "relay interrupted, trying again",
@@ -274,7 +280,14 @@ package final class OutboxRelay: Sendable {
         var (rows, until) = try await store.read(after: cursor, limit: Self.batchMax)
         var lastLook = ContinuousClock.now
         var seen = Timestamp.now()
+        var drainEnd: ContinuousClock.Instant?
         while true {
+            // Between two windows nothing is in flight that would be sent again.
+            if stop.isSet, cursor.seq == 0 {
+                let end = drainEnd ?? .now + Self.drainLimit
+                if .now > end { return }
+                drainEnd = end
+            }
             if let last = rows.last, let end = until {
                 // What is in a window was committed after the one before it was read.
                 let committed = isCatchingUp ? nil : seen
