@@ -40,6 +40,16 @@ struct ConsumerOffsets: Sendable {
             AND stored.next = moved.expected AND stored.epoch = moved.epoch
         """)
 
+    /// Locks what it reads, so that it waits for a transaction that has them in hand.
+    private static let stand = PostgresStatement(
+        "consumer_offset.stand",
+        """
+        SELECT stored.topic, stored.partition, next, epoch
+        FROM consumer_offset AS stored JOIN unnest($2::text[], $3::integer[]) AS moved (topic, partition)
+            USING (topic, partition)
+        WHERE cluster_id = $1 ORDER BY stored.topic, stored.partition FOR SHARE OF stored
+        """)
+
     /// Takes over `partitions` and says where each goes on; whoever held them before is fenced from here on.
     func claim(_ partitions: [TopicPartition], in pool: PostgresPool) async throws -> [TopicPartition: Claim]
     {
@@ -65,6 +75,21 @@ struct ConsumerOffsets: Sendable {
         guard try await pool.query(query).rowCount == sorted.count else {
             throw FencedError(partition: first.key)
         }
+    }
+
+    /// Whether a `move` whose COMMIT nobody answered has taken place.
+    ///
+    /// Waits for a transaction that is not over yet. False where others have moved the offsets on since.
+    func stand(
+        at next: [TopicPartition: Int64], under claims: [TopicPartition: Claim], in pool: PostgresPool
+    ) async throws -> Bool {
+        let sorted = next.keys.sorted()
+        let rows = try await pool.query(Self.stand(clusterID, sorted.map(\.topic), sorted.map(\.partition)))
+        let moved = try rows.filter { row in
+            let partition = TopicPartition(topic: try row.string(0), partition: try row.int32(1))
+            return try row.int64(2) == next[partition] && row.int64(3) == claims[partition]?.epoch
+        }
+        return moved.count == sorted.count
     }
 
     /// Moves the offsets to `next`, which may be back, as the first write of `transaction`, so that the fence stands before

@@ -299,17 +299,25 @@ package final class EventConsumer<Handler: BatchHandler>: Sendable {
             }
         }
         let (moves, handling, parked) = (next, messages, letters)
-        let (handled, fresh) = try await pool.transaction { transaction in
-            try await offsets.move(moves, from: claims, in: transaction)
-            var handled = handling.isEmpty ? Handled() : try await handler.handle(handling, in: transaction)
-            let now = Timestamp.now()
-            let fresh = try await DeadLetter.insert(parked, in: transaction)
-            handled.events += try fresh.map { try $0.announcement(service: service, at: now) }
-            Outbox.append(handled.events, to: transaction)
-            #if FAIL_POINTS
-                FailPoint.consumerCommitting.reached(size: handling.count)
-            #endif
-            return (handled, fresh)
+        var (handled, fresh) = (Handled(), [DeadLetter]())
+        do {
+            try await pool.transaction { transaction in
+                try await offsets.move(moves, from: claims, in: transaction)
+                handled = handling.isEmpty ? Handled() : try await handler.handle(handling, in: transaction)
+                let now = Timestamp.now()
+                fresh = try await DeadLetter.insert(parked, in: transaction)
+                handled.events += try fresh.map { try $0.announcement(service: service, at: now) }
+                Outbox.append(handled.events, to: transaction)
+                #if FAIL_POINTS
+                    FailPoint.consumerCommitting.reached(size: handling.count)
+                #endif
+            }
+        } catch PostgresError.outcomeUnknown(let reason) {
+            // What did happen is to be told; repeating it would look as if another had taken the partitions.
+            let isCommitted = try await retrying {
+                try await offsets.stand(at: moves, under: claims, in: self.pool)
+            }
+            guard isCommitted else { throw PostgresError.outcomeUnknown(reason) }
         }
         #if FAIL_POINTS
             FailPoint.consumerCommitted.reached(size: messages.count)

@@ -9,18 +9,24 @@ import TestSupport
 /// A small service: a row for each cancelled order, made once, and one for each time it heard of it.
 ///
 /// The customer says what else happens: `refused` is a value the table doesn't take, `unbuilt` meets a table that is
-/// missing, `conflict` loses against another transaction, `raced` the first time to one that made its row.
+/// missing, `conflict` loses against another transaction, `raced` the first time to one that made its row, `unheard` lets
+/// the test do something to what follows.
 final class EffectHandler: BatchHandler {
     let afterCommits = Atomic(0)
     /// The sizes of the batches that were tried.
     private let batches = Mutex<[Int]>([])
     var tried: [Int] { batches.withLock { $0 } }
     private let onConflict: @Sendable () -> Void
+    private let onUnheard: @Sendable () async throws -> Void
     let pace: Duration
 
-    init(pace: Duration = .zero, onConflict: @escaping @Sendable () -> Void = {}) {
+    init(
+        pace: Duration = .zero, onConflict: @escaping @Sendable () -> Void = {},
+        onUnheard: @escaping @Sendable () async throws -> Void = {}
+    ) {
         self.pace = pace
         self.onConflict = onConflict
+        self.onUnheard = onUnheard
     }
 
     func decode(_ record: KafkaRecord) throws(ContractError) -> Incoming<OrderCancelled> {
@@ -31,6 +37,7 @@ final class EffectHandler: BatchHandler {
         _ batch: [Incoming<OrderCancelled>], in transaction: PostgresTransaction
     ) async throws -> Handled {
         batches.withLock { $0.append(batch.count) }
+        if batch.contains(where: { $0.message.customerId == "unheard" }) { try await onUnheard() }
         if batch.contains(where: { $0.message.customerId == "unbuilt" }) {
             try await transaction.query(PostgresStatement.once("SELECT FROM nowhere")())
         }

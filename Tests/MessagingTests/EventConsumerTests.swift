@@ -206,6 +206,53 @@ struct EventConsumerTests {
         }
     }
 
+    @Test(arguments: [true, false])
+    func `what a COMMIT without an answer has done is told, once`(isCommitted: Bool) async throws {
+        try await MessagingHouse.with { house in
+            try await MockKafka.with(house) { kafka in
+                let proxy = try FaultProxy(to: PostgresServer(url: house.database.url))
+                defer { proxy.close() }
+                var database = house.database
+                database.url = proxy.url
+                database.maxConnections = 1
+                let pool = PostgresPool(configuration: database, logger: house.log.logger)
+                let once = Atomic(false)
+                let handler = EffectHandler(onUnheard: {
+                    guard !once.exchange(true, ordering: .relaxed) else { return }
+                    let mark = Array("\u{0}commit\u{0}".utf8)
+                    try await proxy.set(isCommitted ? .cutAfter(mark) : .cutBefore(mark))
+                })
+                let registry = PrometheusCollectorRegistry()
+                let consumer = Consumer(
+                    service: "notifications", handler: handler, pool: pool, kafka: kafka.configuration,
+                    instanceID: nil, policy: .stop, relay: relay(house, kafka), metrics: registry,
+                    logger: house.log.logger)
+                try await running(consumer) {
+                    // The first COMMIT names itself otherwise.
+                    try await kafka.send([try OrderCancelled(by: "a").record])
+                    try await awaitEffects(1, house)
+                    var records = try ["unheard", "b"].map { try OrderCancelled(by: $0).record }
+                    records[1].value = Array("{}".utf8)
+                    try await kafka.send(records)
+                    try await eventually("the offset is moved") {
+                        try await house.number("SELECT max(next) FROM consumer_offset") == 3
+                    }
+                    try await kafka.send([try OrderCancelled(by: "c").record])
+                    try await awaitEffects(3, house)
+                }
+                await pool.close()
+                let isCut = once.load(ordering: .relaxed)
+                #expect(isCut)
+                #expect(MetricsText(registry).sum("consumer_records_total") == 4)
+                #expect(MetricsText(registry).sum("consumer_dead_letters_total") == 1)
+                #expect(MetricsText(registry).sum("consumer_interruptions_total") == 0)
+                #expect(handler.afterCommits.load(ordering: .relaxed) == 3)
+                #expect(house.log.lines.filter { $0.message.hasPrefix("dead letter:") }.count == 1)
+                #expect(try await house.number("SELECT count(*) FROM delivery") == 3)
+            }
+        }
+    }
+
     @Test func `what was set aside before a rewind is not told again`() async throws {
         try await MessagingHouse.with { house in
             try await MockKafka.with(house) { kafka in
