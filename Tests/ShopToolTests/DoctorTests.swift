@@ -1,3 +1,4 @@
+import Kafka
 import Observability
 import Postgres
 import Synchronization
@@ -47,6 +48,17 @@ import Testing
                 #expect(symptoms.first?.found.hasPrefix("can't be read: ") == true)
             }
         }
+    }
+
+    @Test func `records that were deleted before they were handled are told of`() {
+        let partition = TopicPartition(topic: "orders.created", partition: 0)
+        func symptoms(next: Int64) -> [Symptom] {
+            let limits = [partition: PartitionLag(committed: nil, beginning: 6, end: 9)]
+            return Diagnosis.ofOffsets(["inventory": [partition: next], "sales": [:]], limits)
+        }
+        #expect(symptoms(next: 3).map(\.isFine) == [false])
+        #expect(symptoms(next: 3).first?.found.hasPrefix("inventory waits for orders.created-0 at 3") == true)
+        for next: Int64 in [0, 6, 9] { #expect(symptoms(next: next).map(\.isFine) == [true]) }
     }
 
     @Test func `a cluster that can't be asked is no silent dash`() async throws {

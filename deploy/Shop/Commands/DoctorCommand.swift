@@ -113,11 +113,12 @@ enum Diagnosis {
 
     static func ofKafka(_ shop: Shop) async -> [Symptom] {
         do {
-            let (cluster, topics, rights) = try await shop.withKafka { admin in
+            let (cluster, topics, rights, limits) = try await shop.withKafka { admin in
                 (
                     try await admin.clusterID(timeout: Shop.brokerTimeout),
                     try await admin.topics(timeout: Shop.brokerTimeout),
-                    try await ACLSetup.present(admin, within: .seconds(1))
+                    try await ACLSetup.present(admin, within: .seconds(1)),
+                    try await TopicCommands.offsets(of: nil, admin)
                 )
             }
             var symptoms = [
@@ -126,7 +127,12 @@ enum Diagnosis {
             symptoms += ofTopics(topics)
             symptoms.append(ofACLs(rights))
             for service in Shop.services { symptoms += await ofOutbox(service, cluster: cluster, shop) }
-            return symptoms
+            var offsets: [String: [TopicPartition: Int64]] = [:]
+            for service in Shop.services {
+                // Where they can't be read, the database or the outbox has told why.
+                offsets[service] = try? await StoredOffsets.read(service, cluster: cluster, shop)
+            }
+            return symptoms + ofOffsets(offsets, limits)
         } catch {
             return [.wrong("kafka", remedied(error, "start it, or set KAFKA_BOOTSTRAP_SERVERS", shop))]
         }
@@ -159,6 +165,28 @@ enum Diagnosis {
         }
         let rest = missing.count > 1 ? " and \(missing.count - 1) more" : ""
         return .wrong("acls", "\(first)\(rest) missing: run `shop setup --acls`")
+    }
+
+    /// - Parameters:
+    ///   - offsets: what each service handles next.
+    ///   - limits: where partitions begin.
+    static func ofOffsets(
+        _ offsets: [String: [TopicPartition: Int64]], _ limits: [TopicPartition: PartitionLag]
+    ) -> [Symptom] {
+        let lost = offsets.sorted { $0.key < $1.key }.flatMap { service, offsets in
+            offsets.sorted { $0.key < $1.key }.compactMap { partition, next -> Symptom? in
+                // A service that has handled nothing yet begins where the partition does.
+                guard next > 0, let beginning = limits[partition]?.beginning, next < beginning else {
+                    return nil
+                }
+                return .wrong(
+                    "offsets",
+                    "\(service) waits for \(partition) at \(next), and Kafka has deleted what is before "
+                        + "\(beginning): `shop outbox rewind --all --offsets`")
+            }
+        }
+        guard lost.isEmpty else { return lost }
+        return [.fine("offsets", "Kafka still has whatever is to be handled next")]
     }
 
     /// Nothing where there is no database or no table, which has been told.
